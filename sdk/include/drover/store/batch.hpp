@@ -9,7 +9,7 @@
 
 #include "drover/store/query.hpp"
 
-namespace drover {
+namespace [[gnu::visibility("default")]] drover {
 
 /// Stands for the id of the record that operation number `operation` of the same batch creates; it comes
 /// before the one that uses it. For integer fields, and for references to that type.

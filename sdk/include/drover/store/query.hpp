@@ -8,7 +8,7 @@
 #include "drover/clock.hpp"
 #include "drover/store/resource_type.hpp"
 
-namespace drover {
+namespace [[gnu::visibility("default")]] drover {
 
 /// A moment in a store's history; what was committed up to it. Opaque; compared by the store alone.
 struct Position {

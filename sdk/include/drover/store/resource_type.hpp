@@ -11,7 +11,7 @@
 #include "drover/result.hpp"
 #include "drover/store/value.hpp"
 
-namespace drover {
+namespace [[gnu::visibility("default")]] drover {
 
 enum class FieldType : unsigned char { boolean, integer, real, text, date, json, reference };
 std::string_view to_string(FieldType type);

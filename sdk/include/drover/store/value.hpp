@@ -7,7 +7,7 @@
 #include <string_view>
 #include <variant>
 
-namespace drover {
+namespace [[gnu::visibility("default")]] drover {
 
 /// One field's content: null, boolean, integer, real, or UTF-8 text. Dates are integers, milliseconds
 /// since 1970 in UTC; JSON is text.

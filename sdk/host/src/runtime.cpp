@@ -1,0 +1,86 @@
+#include "drover/host/runtime.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <pthread.h>
+
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+namespace drover::host {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Real time, with one Asio timer for each call.
+class SystemClock final : public Clock {
+public:
+    explicit SystemClock(asio::io_context& context) : context_(context) {}
+
+    TimePoint now() const override { return std::chrono::steady_clock::now(); }
+    WallTime wall() const override {
+        return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
+    }
+    TimerId call_at(TimePoint when, std::function<void()> fire) override {
+        auto timer = std::make_unique<asio::steady_timer>(
+            context_, std::chrono::time_point_cast<std::chrono::steady_clock::duration>(when));
+        const std::lock_guard lock(mutex_);
+        const auto id = next_++;
+        timer->async_wait([this, id, fire = std::move(fire)](const boost::system::error_code&) {
+            {
+                const std::lock_guard relock(mutex_);
+                if (timers_.erase(id) == 0) return;  // cancelled
+            }
+            fire();
+        });
+        timers_.emplace(id, std::move(timer));
+        return id;
+    }
+    void cancel(TimerId id) override {
+        std::unique_ptr<asio::steady_timer> timer;
+        const std::lock_guard lock(mutex_);
+        const auto found = timers_.find(id);
+        if (found == timers_.end()) return;
+        timer = std::move(found->second);
+        timers_.erase(found);
+    }
+
+private:
+    asio::io_context& context_;
+    std::mutex mutex_;
+    TimerId next_ = 1;                                                        // guarded by mutex_
+    std::unordered_map<TimerId, std::unique_ptr<asio::steady_timer>> timers_;  // guarded by mutex_
+};
+
+}  // namespace
+
+struct Runtime::State {
+    explicit State(std::size_t concurrency) : context(static_cast<int>(concurrency)), clock(context) {}
+    asio::io_context context;
+    asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+    SystemClock clock;
+    std::vector<std::thread> threads;
+};
+
+Runtime::Runtime(std::size_t threads) : state_(std::make_unique<State>(threads)) {
+    for (std::size_t i = 0; i < threads; ++i) {
+        state_->threads.emplace_back([context = &state_->context] { context->run(); });
+        pthread_setname_np(state_->threads.back().native_handle(), "executor");
+    }
+}
+
+Runtime::~Runtime() {
+    state_->work.reset();
+    state_->context.stop();
+    for (auto& thread : state_->threads) thread.join();
+}
+
+Executor Runtime::executor() { return state_->context.get_executor(); }
+Clock& Runtime::clock() { return state_->clock; }
+std::size_t Runtime::threads() const { return state_->threads.size(); }
+
+}  // namespace drover::host
