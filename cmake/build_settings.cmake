@@ -44,6 +44,10 @@ if(DROVER_SANITIZE)
   endif()
 endif()
 
+if(DROVER_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(Threads REQUIRED)
 
@@ -88,4 +92,23 @@ function(drover_test name)
   file(WRITE ${labels_file} "foreach(case IN LISTS ${name}_cases)\n"
     "  set_tests_properties(\"\${case}\" PROPERTIES LABELS \"${ARG_LABELS}\")\nendforeach()\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels_file})
+endfunction()
+
+# drover_fuzzer(name SOURCES a.cpp LINK target ... [CORPUS folder]): a libFuzzer program, LLVMFuzzerTestOneInput in it.
+# CORPUS, relative to the folder of the call, holds inputs to begin with.
+function(drover_fuzzer name)
+  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;LINK" ${ARGN})
+  if(NOT DROVER_FUZZ)
+    return()
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzzers)
+  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  set(corpus)
+  if(ARG_CORPUS)
+    get_filename_component(corpus ${ARG_CORPUS} ABSOLUTE)
+  endif()
+  file(WRITE ${PROJECT_BINARY_DIR}/fuzzers/${name}.corpus "${corpus}")
+  set_property(GLOBAL APPEND PROPERTY DROVER_FUZZERS ${name})
 endfunction()

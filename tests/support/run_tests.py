@@ -1,0 +1,168 @@
+"""The body of tests/run."""
+
+import argparse
+import os
+import random
+import re
+import sys
+
+import build
+import cases
+import faults
+from harness import ROOT, Run, StageFailed, Tally, command, require_python, say, tail
+
+QUICK = "^(unit|conformance)$"
+REST = "^(integration|e2e)$"
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="tests/run", description="Builds and tests Drover. Without options: all that "
+                                     "a change must pass, sanitizers and linting included.")
+    parser.add_argument("--quick", action="store_true", help="unit and conformance tests of the release build only")
+    parser.add_argument("--filter", metavar="REGEX", help="only the cases whose name matches, of every label")
+    parser.add_argument("--preset", metavar="NAME", help="test this preset only (see CMakePresets.json)")
+    parser.add_argument("--stage", metavar="NAME", action="append", help="only this stage; may be repeated: "
+                        "lint, release, asan, tsan, fuzz")
+    parser.add_argument("--fault-seconds", type=float, metavar="S",
+                        default=float(os.environ.get("DROVER_FAULT_SECONDS", "480")),
+                        help="wall time for all fault tests together (default %(default)s, at most 1200)")
+    parser.add_argument("--fuzz-seconds", type=float, default=90, metavar="S",
+                        help="time for all fuzzers together (default %(default)s)")
+    long_run = parser.add_argument_group("the long run: every fault test with its full count, resumed by its ledger")
+    long_run.add_argument("--long", action="store_true")
+    long_run.add_argument("--ledger", metavar="FILE", default=str(ROOT / "build" / "ledger.jsonl"))
+    long_run.add_argument("--shard", type=int, metavar="N", default=20, help="cases per entry of the ledger")
+    long_run.add_argument("--minutes", type=float, metavar="M", help="begin no shard after this time")
+    long_run.add_argument("--jobs", type=int, metavar="N", default=1, help="fault tests at the same time")
+    options = parser.parse_args(arguments)
+    if options.quick and options.long:
+        parser.error("--quick and --long exclude each other")
+    return options
+
+
+def jobs():
+    return max(2, os.cpu_count() or 2)
+
+
+def lint():
+    """tests/lint prints one line for each of its checks: 'ok NAME', 'not ok NAME' or 'skip NAME: reason'."""
+    log = ROOT / "build" / "logs" / "lint.log"
+    code = command([ROOT / "tests" / "lint", "--lines"], log, seconds=900)
+    tally = Tally()
+    for line in log.read_text(errors="replace").splitlines():
+        if line.startswith("ok "):
+            tally.passed += 1
+        elif line.startswith("not ok "):
+            tally.failures.append("lint: " + line[7:])
+        elif line.startswith("skip "):
+            name, _, reason = line[5:].partition(": ")
+            tally.skips.append(("lint: " + name, reason))
+    if tally.failures:
+        say(tail(log, 200))
+    if code != 0 and not tally.failures:
+        raise StageFailed(f"tests/lint failed:\n{tail(log)}")
+    return tally
+
+
+def sanitized(run, preset, target, title):
+    """One sanitizer: builds only the tests it is for, and runs what is built. Cases not built bear no label."""
+    if run.stage(f"{title}: build", lambda: build.build(preset, [target])):
+        run.stage(f"{title}: tests", lambda: cases.run_cases(preset, target, label=QUICK, jobs=jobs()))
+
+
+def fuzz(run, seconds):
+    """Every fuzzer for a share of `seconds`, from its corpus and what earlier runs here found."""
+    if not run.stage("fuzzers: build", lambda: build.build("fuzz", ["fuzzers"])):
+        return
+    here = build.folder("fuzz") / "fuzzers"
+    programs = sorted(path.with_suffix("") for path in here.glob("*.corpus"))
+
+    def one(program):
+        corpus = program.with_suffix(".corpus").read_text().strip()
+        found = here / "found" / program.name
+        found.mkdir(parents=True, exist_ok=True)
+        seed = random.SystemRandom().randrange(1, 1 << 31)
+        log = build.folder("fuzz") / "logs" / f"{program.name}.log"
+        share = max(10, seconds // max(1, len(programs)))
+        code = command([program, f"-max_total_time={share:.0f}", f"-seed={seed}", "-timeout=20", "-rss_limit_mb=3000",
+                        "-print_final_stats=1", f"-artifact_prefix={found}/", found, *filter(None, [corpus])],
+                       log, seconds=share + 300, env=cases.SANITIZER_ENVIRONMENT)
+        if code != 0:
+            say(f"   FAILED {program.name}, -seed={seed}; the input is in {found}:\n{tail(log)}")
+            return Tally(failures=[program.name])
+        ran = re.search(r"number_of_executed_units: (\d+)", log.read_text(errors="replace"))
+        say(f"   {ran.group(1) if ran else '?'} inputs, -seed={seed}")
+        return Tally(passed=1)
+    if not programs:
+        run.stage("fuzzers", lambda: fail("no fuzzer is declared (drover_fuzzer in a CMakeLists.txt)"))
+    for program in programs:
+        run.stage(f"fuzzer {program.name}", lambda program=program: one(program))
+
+
+def fail(why):
+    raise StageFailed(why)
+
+
+def release(run, options):
+    preset = options.preset or "release"
+    targets = ["product", "tests_unit", "tests_conformance"] if options.quick else []
+    if not run.stage(f"{preset}: build", lambda: build.build(preset, targets)):
+        return
+    if options.filter:
+        run.stage(f"{preset}: cases that match '{options.filter}'",
+                  lambda: cases.run_cases(preset, "filter", pattern=options.filter, jobs=jobs()))
+        return
+    run.stage(f"{preset}: unit and conformance tests",
+              lambda: cases.run_cases(preset, "quick", label=QUICK, jobs=jobs()))
+    if options.quick:
+        return
+    run.stage(f"{preset}: integration and end-to-end tests",
+              lambda: cases.run_cases(preset, "rest", label=REST, jobs=jobs(), at_least=0))
+    run.stage(f"{preset}: fault tests", lambda: faults.run_share(preset, options.fault_seconds, jobs()))
+    unlabelled(run, preset)
+
+
+def unlabelled(run, preset):
+    """A case without a known label would never run: that is a failure of its CMake line."""
+    def check():
+        labels = {"unit", "conformance", "integration", "fault", "e2e"}
+        lost = [case["name"] for case in cases.known(preset) if not labels & set(case["labels"])]
+        if lost:
+            raise StageFailed("these cases bear no known label, so no stage runs them: " + ", ".join(lost[:20]))
+        return Tally(passed=1)
+    run.stage(f"{preset}: every case belongs to a stage", check)
+
+
+def main():
+    require_python()
+    options = parse(sys.argv[1:])
+    run = Run()
+    try:
+        if options.long:
+            preset = options.preset or "release"
+            if run.stage(f"{preset}: build", lambda: build.build(preset, [])):
+                run.stage("fault tests, counted", lambda: faults.run_long(
+                    preset, options.ledger, options.shard, options.jobs, options.minutes, options.filter))
+            return run.close()
+        only_release = options.quick or options.filter or options.preset
+        stages = options.stage or (["release"] if only_release else ["lint", "release", "asan", "tsan", "fuzz"])
+        for stage in stages:
+            if stage == "release":
+                release(run, options)
+            elif stage == "lint":
+                run.stage("lint", lint)
+            elif stage == "asan":
+                sanitized(run, "ci", "sanitizer_tests", "address and undefined-behaviour sanitizers")
+            elif stage == "tsan":
+                sanitized(run, "tsan", "thread_tests", "thread sanitizer")
+            elif stage == "fuzz":
+                fuzz(run, options.fuzz_seconds)
+            else:
+                run.stage(stage, lambda: fail(f"there is no stage '{stage}'"))
+    except KeyboardInterrupt:
+        run.tally.failures.append("interrupted")
+    return run.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
