@@ -4,6 +4,7 @@ import argparse
 import os
 import random
 import re
+import signal
 import sys
 
 import build
@@ -136,6 +137,7 @@ def unlabelled(run, preset):
 def main():
     require_python()
     options = parse(sys.argv[1:])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is ended
     run = Run()
     try:
         if options.long:
