@@ -56,7 +56,7 @@ struct Index {
 /// and the docs.
 struct ResourceType {
     std::string name;    ///< camelCase: "instanceHostMap"
-    std::string plural;  ///< derived from the name when empty
+    std::string plural{};  ///< derived from the name when empty
     /// Additive changes (a new nullable or defaulted field, an index) raise `minor`; others `major`.
     int major = 1;
     int minor = 0;
