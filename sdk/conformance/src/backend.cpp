@@ -83,7 +83,7 @@ private:
 std::filesystem::path find_library(const std::string& name) {
     const std::filesystem::path path(name);
     if (path.has_parent_path()) return path;
-    if (const char* folder = std::getenv("DROVER_PLUGIN_FOLDER")) return std::filesystem::path(folder) / name;
+    if (const char* folder = std::getenv("DROVER_TEST_PLUGIN_FOLDER")) return std::filesystem::path(folder) / name;
     // build/release/tests/x_test and bin/drover both have the plugins at ../lib/drover/plugins.
     const auto self = std::filesystem::read_symlink("/proc/self/exe");
     return self.parent_path().parent_path() / "lib/drover/plugins" / name;
@@ -116,6 +116,8 @@ struct Backend::World {
     std::string folder;
     std::shared_ptr<const host::Library> library;
     std::map<std::string, Owner, std::less<>> owners;
+    // A call that the stop ended may be on its way out through the facade: that lives as long as the backend.
+    std::vector<std::unique_ptr<host::Instance>> retired;
 
     Owner& owner(std::string_view name) {
         auto found = owners.find(name);
@@ -135,7 +137,7 @@ struct Backend::World {
         }
         const auto stopped = host::Instance::wait([&](auto done) { instance.stop(kVerb, done); });
         EXPECT_TRUE(stopped) << stopped.error();
-        owner.instance.reset();
+        retired.push_back(std::move(owner.instance));
     }
 };
 

@@ -1,0 +1,120 @@
+#include <CLI/CLI.hpp>
+
+#include <iostream>
+
+#include "cli/commands.hpp"
+#include "kernel/version.hpp"
+
+namespace {
+
+using drover::core::CommonOptions;
+
+void add_common(CLI::App& command, CommonOptions& options) {
+    command.add_option("-c,--config", options.config, "Configuration file")->type_name("FILE");
+    command.add_option("-D", options.defines, "One key, stronger than the file")
+        ->type_name("KEY=VALUE")
+        ->allow_extra_args(false);
+}
+void add_json(CLI::App& command, CommonOptions& options) {
+    command.add_flag("--json", options.json, "Answer in JSON");
+}
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  drover server --config config/single.properties\n"
+    "  drover plan --config config/single.properties -D service.store=memory\n"
+    "  drover plugin inspect drover.sqlite\n";
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    using namespace drover::core;
+    CLI::App app("Drover: a control plane for fleets of hypervisors, composed from plugins");
+    app.set_version_flag("--version", std::string("drover ") + kVersion);
+    app.require_subcommand(1);
+    app.footer(kExamples);
+    CommonOptions options;
+    int status = 0;
+
+    auto* server = app.add_subcommand("server", "Run a server until SIGTERM or SIGINT");
+    add_common(*server, options);
+    server->callback([&] { status = run_server(options); });
+
+    auto* check = app.add_subcommand("check", "Say whether a configuration is good, without starting anything");
+    add_common(*check, options);
+    add_json(*check, options);
+    check->callback([&] { status = run_check(options); });
+
+    auto* plan = app.add_subcommand("plan", "Show what would start, in which order, bound to what");
+    add_common(*plan, options);
+    add_json(*plan, options);
+    plan->add_flag("--dot", options.dot, "Answer as a Graphviz picture");
+    plan->callback([&] { status = run_plan(options); });
+
+    for (const auto& [name, about] : {std::pair{"status", "Show the plugins of the running server"},
+                                      std::pair{"reload", "Have the running server read its configuration again"},
+                                      std::pair{"drain", "Have the running server finish its work and leave"}}) {
+        auto* control = app.add_subcommand(name, about);
+        add_common(*control, options);
+        add_json(*control, options);
+        control->callback([&status, &options, command = std::string(name)] { status = run_control(options, command); });
+    }
+
+    auto* config = app.add_subcommand("config", "Show values and where they come from; write the reference");
+    config->require_subcommand(1);
+    std::string key;
+    auto* show = config->add_subcommand("show", "Value and source of each key");
+    add_common(*show, options);
+    add_json(*show, options);
+    show->add_option("key", key, "Only keys that begin with this");
+    show->callback([&] { status = run_config_show(options, key); });
+    std::filesystem::path folder = "config/reference";
+    bool only_compare = false;
+    auto* reference = config->add_subcommand("reference", "Write a page on every option of every plugin found");
+    add_common(*reference, options);
+    reference->add_option("--output", folder, "Folder to write to")->capture_default_str();
+    reference->add_flag("--check", only_compare, "Write nothing; fail when the folder is out of date");
+    reference->callback([&] { status = run_config_reference(options, folder, only_compare); });
+
+    auto* plugin = app.add_subcommand("plugin", "List, inspect, begin and test plugins");
+    plugin->require_subcommand(1);
+    auto* list = plugin->add_subcommand("list", "Plugins that were found, and files that were refused");
+    add_common(*list, options);
+    add_json(*list, options);
+    list->callback([&] { status = run_plugin_list(options); });
+    std::string id;
+    auto* inspect = plugin->add_subcommand("inspect", "What a plugin provides, needs and takes as options");
+    add_common(*inspect, options);
+    add_json(*inspect, options);
+    inspect->add_option("plugin", id, "Id, or a file")->required();
+    inspect->callback([&] { status = run_plugin_inspect(options, id); });
+    std::string provides;
+    std::filesystem::path new_folder;
+    auto* make = plugin->add_subcommand("new", "Begin a plugin of your own, with its kit of tests");
+    make->add_option("id", id, "Such as com.example.locks")->required();
+    make->add_option("--provides", provides, "lock, events, store, membership or http")->required();
+    make->add_option("--output", new_folder, "Folder to make; the last word of the id by default");
+    make->callback([&] { status = run_plugin_new(id, provides, new_folder); });
+    std::filesystem::path file;
+    std::vector<std::string> arguments;
+    auto* test = plugin->add_subcommand("test", "Run the conformance kits of what a plugin provides");
+    test->add_option("file", file, "The plugin library")->required();
+    test->add_option("arguments", arguments, "option=value for the plugin; --gtest_filter=... for the runner");
+    test->allow_extras();
+    test->callback([&] {
+        auto all = arguments;
+        for (const auto& extra : test->remaining()) all.push_back(extra);
+        status = run_plugin_test(file, all);
+    });
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& failure) {
+        const auto code = app.exit(failure);
+        return code == 0 ? 0 : 2;
+    } catch (const std::exception& failure) {
+        std::cerr << "drover: " << failure.what() << "\n";
+        return 1;
+    }
+    return status;
+}
