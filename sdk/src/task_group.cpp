@@ -18,7 +18,7 @@ namespace drover {
 
 namespace asio = boost::asio;
 
-namespace {
+namespace detail {
 
 /// One running task: its strand, and the signal that may be emitted on that strand only.
 struct Task {
@@ -29,6 +29,12 @@ struct Task {
 
     Task(std::string task_name, Executor executor) : name(std::move(task_name)), strand(std::move(executor)) {}
 };
+
+}  // namespace detail
+
+namespace {
+
+using detail::Task;
 
 void cancel_task(const std::shared_ptr<Task>& task) {
     asio::post(task->strand, [task] {
@@ -69,7 +75,16 @@ TaskGroup::~TaskGroup() {
     state_->emptied.wait(lock, [&] { return state_->tasks.empty(); });
 }
 
+void TaskHandle::cancel() const {
+    if (const auto task = task_.lock()) cancel_task(task);
+}
+
 bool TaskGroup::spawn(std::string name, std::function<Async<void>()> work) {
+    return spawn(std::move(name),
+                 std::function<Async<void>(TaskHandle)>([work = std::move(work)](const TaskHandle&) { return work(); }));
+}
+
+bool TaskGroup::spawn(std::string name, std::function<Async<void>(TaskHandle)> work) {
     const auto task = std::make_shared<Task>(std::move(name), state_->executor);
     std::uint64_t key = 0;
     {
@@ -78,7 +93,8 @@ bool TaskGroup::spawn(std::string name, std::function<Async<void>()> work) {
         key = state_->next++;
         state_->tasks.emplace(key, task);
     }
-    launch(task, std::move(work), [state = state_, key] {
+    auto bound = [work = std::move(work), handle = TaskHandle(task)] { return work(handle); };
+    launch(task, std::move(bound), [state = state_, key] {
         const std::lock_guard lock(state->mutex);
         state->tasks.erase(key);
         if (!state->tasks.empty()) return;

@@ -11,6 +11,24 @@
 
 namespace [[gnu::visibility("default")]] drover {
 
+namespace detail {
+struct Task;
+}
+
+/// One task of a group, for who may have to end it before the others. Copies name the same task.
+/// Thread-safety: every method may be called from any thread.
+class TaskHandle {
+public:
+    TaskHandle() = default;
+    /// Asks this task to end. Nothing happens when it has.
+    void cancel() const;
+
+private:
+    friend class TaskGroup;
+    explicit TaskHandle(std::weak_ptr<detail::Task> task) : task_(std::move(task)) {}
+    std::weak_ptr<detail::Task> task_;
+};
+
 /// The coroutines that belong to one owner; they end when it ends. The only way to start one.
 ///
 /// Each task runs on a strand of its own. Exceptions and cancellation end the task, not the process.
@@ -25,6 +43,8 @@ public:
 
     /// Starts `task` under a name that operators read ("lock.keeper"). False once `cancel` was called.
     bool spawn(std::string name, std::function<Async<void>()> task);
+    /// The same for a task that may be ended alone: it is given the handle to itself.
+    bool spawn(std::string name, std::function<Async<void>(TaskHandle)> task);
 
     /// Asks every task to end; starts none any more.
     void cancel();
