@@ -87,7 +87,7 @@ struct Semaphore::Ticket {
 Async<Result<Semaphore::Permit>> Semaphore::acquire(Clock& clock, Deadline deadline) {
     if (auto permit = try_acquire()) co_return std::move(*permit);
     const auto ticket = std::make_shared<Ticket>();
-    const auto outcome = co_await detail::wait(&clock, deadline, [this, ticket](detail::WaiterPtr waiter) {
+    const auto outcome = co_await detail::wait(&clock, deadline, [this, &ticket](detail::WaiterPtr waiter) {
         const std::lock_guard lock(mutex_);
         if (free_ > 0) {
             --free_;

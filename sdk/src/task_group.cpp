@@ -117,7 +117,7 @@ bool TaskGroup::join(std::chrono::milliseconds at_most) {
 
 Async<Result<void>> TaskGroup::ended(Clock& clock, Deadline deadline) {
     const auto state = state_;
-    const auto outcome = co_await detail::wait(&clock, deadline, [state](detail::WaiterPtr waiter) {
+    const auto outcome = co_await detail::wait(&clock, deadline, [&state](detail::WaiterPtr waiter) {
         const std::lock_guard lock(state->mutex);
         if (state->tasks.empty()) waiter->finish(WaitOutcome::signalled);
         else state->waiters.add(std::move(waiter));

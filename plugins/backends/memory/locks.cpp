@@ -137,7 +137,7 @@ Async<Result<Lease>> MemoryLocks::acquire(std::string name, Deadline deadline) {
     }
 
     const auto ticket = std::make_shared<LockTicket>(own);
-    const auto outcome = co_await detail::wait(&clock, deadline, [this, name, ticket](detail::WaiterPtr waiter) {
+    const auto outcome = co_await detail::wait(&clock, deadline, [this, &name, &ticket](detail::WaiterPtr waiter) {
         table_.enlist(name, ticket, std::move(waiter), refusing_);
     });
     if (outcome != WaitOutcome::signalled) {

@@ -75,7 +75,7 @@ void Subscription::Feed::close(Error why) const {
 Async<Result<BusItem>> Subscription::next(Clock& clock, Deadline deadline) {
     const auto state = state_;
     for (;;) {
-        const auto outcome = co_await detail::wait(&clock, deadline, [state](detail::WaiterPtr waiter) {
+        const auto outcome = co_await detail::wait(&clock, deadline, [&state](detail::WaiterPtr waiter) {
             const std::lock_guard lock(state->mutex);
             if (!state->queue.empty() || state->closed) waiter->finish(WaitOutcome::signalled);
             else state->waiters.add(std::move(waiter));

@@ -16,7 +16,7 @@ MembershipWatch::MembershipWatch() : state_(std::make_shared<State>()) {}
 Async<Result<Members>> MembershipWatch::next(Clock& clock, Deadline deadline) {
     const auto state = state_;
     for (;;) {
-        const auto outcome = co_await detail::wait(&clock, deadline, [state](detail::WaiterPtr waiter) {
+        const auto outcome = co_await detail::wait(&clock, deadline, [&state](detail::WaiterPtr waiter) {
             const std::lock_guard lock(state->mutex);
             if (state->latest || state->closed) waiter->finish(WaitOutcome::signalled);
             else state->waiters.add(std::move(waiter));
