@@ -3,6 +3,7 @@
 #include "event_bus.hpp"
 #include "locks.hpp"
 #include "membership.hpp"
+#include "store.hpp"
 
 namespace drover::memory {
 namespace {
@@ -16,10 +17,12 @@ public:
           locks_(world, context, keeper_),
           bus_(world, context),
           membership_(world, context, keeper_),
+          store_(world, context),
           world_(std::move(world)) {}
 
     std::vector<Offer> offers() override {
-        return {offer<LockService>(locks_), offer<EventBus>(bus_), offer<MembershipService>(membership_)};
+        return {offer<LockService>(locks_), offer<EventBus>(bus_), offer<MembershipService>(membership_),
+                offer<Store>(store_)};
     }
     Result<void> start(Deadline) override { return keeper_.start(); }
     Result<void> drain(Deadline) override {
@@ -38,6 +41,7 @@ private:
     MemoryLocks locks_;
     MemoryEventBus bus_;
     MemoryMembership membership_;
+    MemoryStore store_;
     WorldPtr world_;
 };
 
@@ -46,7 +50,7 @@ private:
 
 // Nothing here outlives the process, and no other process takes part.
 DROVER_PLUGIN("drover.memory", "0.1.0", {
-    .summary = "Locks, events and membership inside one process, gone when it ends",
+    .summary = "Locks, events, membership and records inside one process, gone when it ends",
     .provides =
         {
             drover::service<drover::LockService>({{"monotonic_tokens", "false"},
@@ -54,6 +58,7 @@ DROVER_PLUGIN("drover.memory", "0.1.0", {
                                                   {"survives_failover", "there is no failover: it ends with the process"}}),
             drover::service<drover::EventBus>({{"distributed", "false"}}),
             drover::service<drover::MembershipService>({{"distributed", "false"}, {"max_expiry", "6s"}}),
+            drover::service<drover::Store>({{"durable", "false"}, {"shared", "false"}, {"replicas", "false"}}),
         },
     .options =
         {
