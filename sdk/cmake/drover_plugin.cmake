@@ -18,12 +18,16 @@ function(drover_add_plugin name)
   set_target_properties(${name} PROPERTIES
     PREFIX "" CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
     LINK_DEPENDS ${DROVER_PLUGIN_EXPORTS})
-  target_link_options(${name} PRIVATE -Wl,--version-script=${DROVER_PLUGIN_EXPORTS} -Wl,--build-id)
+  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-gnu-unique>)
+  target_link_options(${name} PRIVATE -Wl,--version-script=${DROVER_PLUGIN_EXPORTS} -Wl,--build-id -Wl,--as-needed)
+  if(NOT DROVER_SANITIZE AND NOT "${CMAKE_CXX_FLAGS} ${CMAKE_MODULE_LINKER_FLAGS}" MATCHES "-fsanitize")
+    target_link_options(${name} PRIVATE -Wl,--no-undefined)  # a missing library shows here, not at load
+  endif()
   if(DROVER_PLUGIN_OUTPUT_DIRECTORY)
     set_target_properties(${name} PROPERTIES LIBRARY_OUTPUT_DIRECTORY ${DROVER_PLUGIN_OUTPUT_DIRECTORY})
   endif()
   if(TARGET drover_pch)
     target_precompile_headers(${name} REUSE_FROM drover_pch)
   endif()
-  install(TARGETS ${name} LIBRARY DESTINATION lib/drover/plugins)
+  install(TARGETS ${name} LIBRARY DESTINATION lib/drover/plugins COMPONENT plugins)
 endfunction()
