@@ -226,7 +226,7 @@ TEST_F(ExecutorTest, BlockingWorkRunsElsewhereAndItsCallerMayLeave) {
     std::atomic<bool> running{false};
     std::promise<Errc> left;
     tasks_.spawn("caller", [&]() -> Async<void> {
-        const auto result = co_await blocking(pool, clock(), Deadline::never(), [&running, released] {
+        const auto result = co_await blocking(pool, clock(), Deadline::never(), [&running, &released] {
             running = true;
             released.wait();
             return Result<int>(1);
