@@ -3,8 +3,8 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cstdlib>
-#include <iostream>
+
+#include "drover/conformance/waiting.hpp"
 
 namespace drover::conformance {
 
@@ -139,12 +139,6 @@ std::string StoreKit::unique_name(std::string_view what) {
     return std::string(what) + "-" + std::to_string(getpid()) + "-" + std::to_string(next++);
 }
 
-std::mt19937_64 StoreKit::seeded() {
-    const char* given = std::getenv("DROVER_TEST_SEED");
-    const std::uint64_t seed = given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-    std::cout << "seed " << seed << " (repeat with DROVER_TEST_SEED=" << seed << ")\n";
-    RecordProperty("seed", std::to_string(seed));
-    return std::mt19937_64(seed);
-}
+std::mt19937_64 StoreKit::seeded() { return std::mt19937_64(case_seed()); }
 
 }  // namespace drover::conformance

@@ -59,6 +59,14 @@ protected:
     template <class T>
     std::vector<Result<T>> together(std::vector<std::function<Async<Result<T>>()>> works);
 
+    /// Starts all of them, withdraws from them when `before` returned, and tells how they ended and how long
+    /// that took from then on.
+    template <class T>
+    std::pair<std::vector<Result<T>>, Duration> withdraw(std::vector<std::function<Async<Result<T>>()>> works,
+                                                         const std::function<void()>& before = {});
+    /// What every wait promises to the caller who withdraws, and to the one whose deadline passes.
+    static constexpr Duration kPromptly = 100ms;
+
     /// Unlike any other of this run.
     std::string unique_name(std::string_view what);
     /// A generator whose seed is printed when the case fails; DROVER_TEST_SEED repeats a run.
@@ -87,21 +95,53 @@ std::size_t run_store_conformance(const std::string& name) {
     return register_cases(store_cases(), "Store", name, [] { return std::make_unique<Backend>(); });
 }
 
+namespace detail {
+
+/// Coroutines of a case, each with its result; they end before this does.
+template <class T>
+class Crowd {
+public:
+    Crowd(Executor executor, std::vector<std::function<Async<Result<T>>()>> works)
+        : results_(works.size(), Result<T>(Error(Errc::cancelled, "it did not begin"))), group_(std::move(executor)) {
+        for (std::size_t i = 0; i < works.size(); ++i)
+            group_.spawn("kit.worker", [this, i, work = std::move(works[i])]() -> Async<void> {
+                auto result = co_await work();
+                const std::lock_guard lock(mutex_);
+                results_[i] = std::move(result);
+            });
+    }
+    void cancel() { group_.cancel(); }
+    bool join(std::chrono::milliseconds at_most) { return group_.join(at_most); }
+    std::vector<Result<T>> results() {
+        const std::lock_guard lock(mutex_);
+        return results_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<Result<T>> results_;  // guarded by mutex_
+    TaskGroup group_;
+};
+
+}  // namespace detail
+
 template <class T>
 std::vector<Result<T>> StoreKit::together(std::vector<std::function<Async<Result<T>>()>> works) {
-    std::mutex mutex;
-    std::vector<Result<T>> results(works.size(), Result<T>(Error(Errc::timeout, "it did not end")));
-    TaskGroup group(backend().executor());
-    for (std::size_t i = 0; i < works.size(); ++i)
-        group.spawn("kit.worker", [&mutex, &results, i, work = works[i]]() -> Async<void> {
-            auto result = co_await work();
-            const std::lock_guard lock(mutex);
-            results[i] = std::move(result);
-        });
-    EXPECT_TRUE(group.join(kPatience)) << "some calls did not end";
-    group.cancel();
-    group.join(kPatience);
-    return results;
+    detail::Crowd<T> crowd(backend().executor(), std::move(works));
+    EXPECT_TRUE(crowd.join(kPatience)) << "some calls did not end";
+    return crowd.results();
+}
+
+template <class T>
+std::pair<std::vector<Result<T>>, Duration> StoreKit::withdraw(std::vector<std::function<Async<Result<T>>()>> works,
+                                                               const std::function<void()>& before) {
+    detail::Crowd<T> crowd(backend().executor(), std::move(works));
+    if (before) before();
+    const auto begun = std::chrono::steady_clock::now();
+    crowd.cancel();
+    EXPECT_TRUE(crowd.join(kPatience)) << "some calls did not end when their callers withdrew";
+    const auto took = std::chrono::steady_clock::now() - begun;
+    return {crowd.results(), took};
 }
 
 #define STORE_CASE(case_name) DROVER_KIT_CASE(StoreKit, store_cases, case_name)
