@@ -167,11 +167,11 @@ public:
     Result<void> operator()(const Create& create) const {
         const auto* type = schema_.find(create.type);
         if (!type) return in_operation(no_such_type(schema_, create.type));
-        if (auto checked = check_values(*type, create.values); !checked) return checked;
-        for (const auto& field : type->fields) {
-            const bool given = std::any_of(create.values.begin(), create.values.end(),
-                                           [&](const auto& pair) { return pair.first == field.name; });
-            if (!given && !field.nullable && field.fallback.is_null())
+        std::vector<bool> given(type->fields.size());
+        if (auto checked = check_values(*type, create.values, given); !checked) return checked;
+        for (std::size_t i = 0; i < given.size(); ++i) {
+            const auto& field = type->fields[i];
+            if (!given[i] && !field.nullable && field.fallback.is_null())
                 return wrong(*type, field.name, "is required, and a create must give it");
         }
         return ok;
@@ -179,7 +179,8 @@ public:
     Result<void> operator()(const Update& update) const {
         const auto* type = schema_.find(update.type);
         if (!type) return in_operation(no_such_type(schema_, update.type));
-        if (auto checked = check_values(*type, update.values); !checked) return checked;
+        std::vector<bool> given(type->fields.size());
+        if (auto checked = check_values(*type, update.values, given); !checked) return checked;
         return check_expectations(*type, update.expect);
     }
     template <class Other>  // Delete and Check
@@ -198,12 +199,12 @@ private:
                                 .with_detail("field", std::string(field)));
     }
 
-    Result<void> check_values(const ResourceType& type, const Assignments& values) const {
-        std::set<std::string_view> seen;
+    Result<void> check_values(const ResourceType& type, const Assignments& values, std::vector<bool>& given) const {
         for (const auto& [name, term] : values) {
             const auto at = type.find(name);
             if (!at) return in_operation(no_such_field(type, name));
-            if (!seen.insert(name).second) return wrong(type, name, "is given twice");
+            if (given[*at]) return wrong(type, name, "is given twice");
+            given[*at] = true;
             const auto& field = type.fields[*at];
             if (const auto* value = std::get_if<Value>(&term)) {
                 if (const auto why = store_detail::unstorable(field, *value)) return wrong(type, name, *why);
