@@ -1,11 +1,14 @@
 """The body of tests/run."""
 
 import argparse
+import contextlib
 import os
 import random
 import re
 import signal
+import socket
 import sys
+import tempfile
 
 import build
 import cases
@@ -119,8 +122,30 @@ def release(run, options):
         return
     run.stage(f"{preset}: integration and end-to-end tests",
               lambda: cases.run_cases(preset, "rest", label=REST, jobs=jobs(), at_least=0))
+    if preset == "release":
+        run.stage("release: quickstart", quickstart)
     run.stage(f"{preset}: fault tests", lambda: faults.run_share(preset, options.fault_seconds, jobs()))
     unlabelled(run, preset)
+
+
+def quickstart():
+    """The first command of the README, on ports and a home of its own."""
+    log = build.folder("release") / "logs" / "quickstart-test.log"
+    with contextlib.ExitStack() as held, tempfile.TemporaryDirectory(prefix="drover-quickstart-") as home:
+        sockets = [held.enter_context(socket.socket()) for _ in range(3)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        api, agent, ops = (f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
+        held.close()
+        code = command([ROOT / "packaging" / "quickstart", "--once", "--home", home, "--api", api, "--agent", agent,
+                        "--ops", ops], log, seconds=600)
+    said = log.read_text(errors="replace")
+    wanted = ("Did you mean api.listen?", "ready: ", "\npong\n", "drover_http_requests_total", "Stopped after")
+    missing = [one.strip() for one in wanted if one not in said]
+    if code != 0 or missing:
+        say(f"   FAILED packaging/quickstart --once: exit status {code}, not said: {missing}\n{tail(log)}")
+        return Tally(failures=["packaging/quickstart --once"])
+    return Tally(passed=1)
 
 
 def unlabelled(run, preset):

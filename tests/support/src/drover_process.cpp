@@ -28,12 +28,14 @@ Finished DroverTree::drover(std::vector<std::string> arguments, std::chrono::mil
 }
 
 ServerProcess::ServerProcess(const DroverTree& tree, std::vector<std::string> defines)
-    : ServerProcess(tree, {}, std::move(defines)) {}
+    : ServerProcess(tree, {}, {}, std::move(defines)) {}
 
-ServerProcess::ServerProcess(const DroverTree& tree, std::filesystem::path home, std::vector<std::string> defines)
+ServerProcess::ServerProcess(const DroverTree& tree, std::filesystem::path home, const std::filesystem::path& config,
+                             std::vector<std::string> defines)
     : home_(home.empty() ? folder_ / "home" : std::move(home)) {
     Command command{.words = {tree.program().string(), "server", "-D", "server.home=" + home_.string()},
                     .folder = folder_.path()};
+    if (!config.empty()) command.words.insert(command.words.end(), {"--config", config.string()});
     for (auto& define : defines) {
         command.words.emplace_back("-D");
         command.words.push_back(std::move(define));

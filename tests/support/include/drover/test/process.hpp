@@ -113,7 +113,9 @@ class ServerProcess {
 public:
     /// `defines` as of -D: "key=value". Does not wait for anything.
     ServerProcess(const DroverTree& tree, std::vector<std::string> defines);
-    ServerProcess(const DroverTree& tree, std::filesystem::path home, std::vector<std::string> defines);
+    /// Under a home that others know too, and with a configuration file unless that is empty.
+    ServerProcess(const DroverTree& tree, std::filesystem::path home, const std::filesystem::path& config,
+                  std::vector<std::string> defines);
 
     Process& process() { return *process_; }
     const std::filesystem::path& home() const { return home_; }
