@@ -28,17 +28,19 @@ private:
     /// All declared fields, given or not: one statement for each type.
     Result<Changed> carry_out(const Create& create) {
         const auto& type = *schema_.find(create.type);
-        Statement insert{"INSERT INTO " + dialect_.quoted(type.name) + " (" + dialect_.quoted("version"), {}};
-        std::string marks = "?";
+        auto insert = begin("INSERT INTO ", type, " (");
+        dialect_.append_quoted(insert.text, "version");
         insert.values.reserve(type.fields.size() + 1);
         insert.values.emplace_back(1);
         for (const auto& field : type.fields) {
-            insert.text += ", " + dialect_.quoted(field.name);
-            marks += ",?";
+            insert.text += ", ";
+            dialect_.append_quoted(insert.text, field.name);
             insert.values.push_back(field.fallback);
         }
+        insert.text += ") VALUES (?";
+        for (std::size_t i = 0; i < type.fields.size(); ++i) insert.text += ",?";
+        insert.text += ")";
         for (const auto& [name, term] : create.values) insert.values[*type.find(name) + 1] = resolved(term);
-        insert.text += ") VALUES (" + marks + ")";
         const auto done = session_.execute(insert);
         if (!done) return told(done.error(), type);
         return Changed{done->number, 1};
@@ -46,14 +48,17 @@ private:
 
     Result<Changed> carry_out(const Update& update) {
         const auto& type = *schema_.find(update.type);
-        Statement statement;
-        std::string assignments;
+        auto statement = begin("UPDATE ", type, " SET ");
+        statement.values.reserve(update.values.size() + update.expect.size() + 2);
         for (const auto& [name, term] : update.values) {
-            assignments += (assignments.empty() ? "" : ", ") + dialect_.quoted(name) + " = ?";
+            dialect_.append_quoted(statement.text, name);
+            statement.text += " = ?, ";
             statement.values.push_back(resolved(term));
         }
-        const auto condition = expected(statement, update);
-        statement.text = dialect_.update(dialect_.quoted(type.name), assignments, condition);
+        dialect_.append_quoted(statement.text, "version");
+        statement.text += " = ";
+        statement.text += dialect_.raised_version();
+        append_expected(statement, update);
         const auto done = session_.execute(statement);
         if (!done) return told(done.error(), type);
         if (done->rows == 0) return refusal(type, update);
@@ -62,9 +67,8 @@ private:
 
     Result<Changed> carry_out(const Delete& erase) {
         const auto& type = *schema_.find(erase.type);
-        Statement statement;
-        const auto condition = expected(statement, erase);
-        statement.text = "DELETE FROM " + dialect_.quoted(type.name) + " WHERE " + condition;
+        auto statement = begin("DELETE FROM ", type, "");
+        append_expected(statement, erase);
         const auto done = session_.execute(statement);
         if (!done) return told(done.error(), type);
         if (done->rows == 0) return refusal(type, erase);
@@ -84,20 +88,35 @@ private:
         return std::get<Value>(term);
     }
 
+    Statement begin(std::string_view verb, const ResourceType& type, std::string_view rest) const {
+        Statement statement;
+        statement.text.reserve(512);
+        statement.text += verb;
+        dialect_.append_quoted(statement.text, type.name);
+        statement.text += rest;
+        return statement;
+    }
+
     /// Condition that the record is as expected, so that checking and changing are one statement.
     template <class Expecting>
-    std::string expected(Statement& statement, const Expecting& operation) const {
-        auto text = dialect_.quoted("id") + " = ?";
+    void append_expected(Statement& statement, const Expecting& operation) const {
+        auto& text = statement.text;
+        text += " WHERE ";
+        dialect_.append_quoted(text, "id");
+        text += " = ?";
         statement.values.emplace_back(operation.id);
         if (operation.version) {
-            text += " AND " + dialect_.quoted("version") + " = ?";
+            text += " AND ";
+            dialect_.append_quoted(text, "version");
+            text += " = ?";
             statement.values.emplace_back(*operation.version);
         }
         for (const auto& one : operation.expect) {
-            text += " AND " + dialect_.quoted(one.field) + (one.value.is_null() ? " IS NULL" : " = ?");
+            text += " AND ";
+            dialect_.append_quoted(text, one.field);
+            text += one.value.is_null() ? " IS NULL" : " = ?";
             if (!one.value.is_null()) statement.values.push_back(one.value);
         }
-        return text;
     }
 
     /// Reads the record and names the first expectation that does not hold.

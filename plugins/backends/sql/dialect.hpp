@@ -17,10 +17,13 @@ public:
     virtual ~Dialect() = default;
 
     /// Names of types and fields are letters and digits, and stand in the database as they are, in quotes.
-    virtual std::string quoted(std::string_view name) const = 0;
+    std::string quoted(std::string_view name) const;
+    void append_quoted(std::string& to, std::string_view name) const;
     virtual std::string text_literal(std::string_view text) const = 0;
     /// Definition of the primary key: numbers that are never given twice, not even after a delete.
     virtual std::string id_definition() const = 0;
+    /// A primary key whose numbers only have to grow: cheaper, for rows that nobody refers to.
+    virtual std::string sequence_definition() const { return id_definition(); }
     virtual std::string column_type(const Field& field) const = 0;
     /// What follows the closing bracket of CREATE TABLE.
     virtual std::string table_options() const = 0;
@@ -32,9 +35,8 @@ public:
     virtual std::string short_text() const = 0;
     virtual std::string long_text() const = 0;
 
-    /// UPDATE that raises the version and reports it as Effect::number. `assignments` and `condition` are SQL.
-    virtual std::string update(std::string_view table, std::string_view assignments,
-                               std::string_view condition) const = 0;
+    /// An expression: the record's version and one more, which the session reports as Effect::number.
+    virtual std::string_view raised_version() const = 0;
     /// Appended to a select whose rows must not change before the transaction ends.
     virtual std::string locking() const = 0;
     /// A condition with one question mark: does `column` match a pattern of Op::like?
@@ -43,6 +45,12 @@ public:
     virtual void add_prefix(Statement& statement, std::string_view column, std::string_view text) const = 0;
     /// Fields of the unique index that a session named in `duplicate_key`.
     virtual std::vector<std::string> fields_of_key(const ResourceType& type, std::string_view key) const = 0;
+
+protected:
+    explicit Dialect(char quote) : quote_(quote) {}
+
+private:
+    const char quote_;
 };
 
 }  // namespace drover::sql

@@ -37,7 +37,7 @@ std::vector<Statement> create_ledger(const Dialect& dialect) {
     return {
         {"CREATE TABLE drover_meta (name " + name + " PRIMARY KEY, number " + integer + " NOT NULL)" + options},
         {"INSERT INTO drover_meta (name, number) VALUES ('position', 0)"},
-        {"CREATE TABLE drover_batches (seq " + dialect.id_definition() + ", batch " + name +
+        {"CREATE TABLE drover_batches (seq " + dialect.sequence_definition() + ", batch " + name +
          " NOT NULL UNIQUE, position " + integer + " NOT NULL, changed " + body + " NOT NULL, done_at " + integer +
          " NOT NULL)" + options},
         {"CREATE TABLE drover_types (name " + name + " PRIMARY KEY, major " + integer + " NOT NULL, minor " + integer +

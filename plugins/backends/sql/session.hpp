@@ -31,7 +31,7 @@ protected:
 
 struct Effect {
     std::int64_t rows = 0;    ///< changed
-    std::int64_t number = 0;  ///< after an insert the new id; after Dialect::update the new version
+    std::int64_t number = 0;  ///< the id an insert gave, or the version an update raised: see Dialect::raised_version
 };
 
 /// One connection to a database, used by one thread at a time.

@@ -28,6 +28,18 @@ std::string column_definition(const Dialect& dialect, const Field& field) {
 
 }  // namespace
 
+std::string Dialect::quoted(std::string_view name) const {
+    std::string text;
+    append_quoted(text, name);
+    return text;
+}
+
+void Dialect::append_quoted(std::string& to, std::string_view name) const {
+    to += quote_;
+    to += name;
+    to += quote_;
+}
+
 std::vector<Index> indexes_of(const ResourceType& type) {
     std::vector<Index> indexes;
     const auto add = [&](Index index) {

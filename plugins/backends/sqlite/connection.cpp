@@ -50,6 +50,13 @@ void like_function(sqlite3_context* context, int, sqlite3_value** values) {
     sqlite3_result_int(context, like_matches(text_of(values[0]), text_of(values[1])) ? 1 : 0);
 }
 
+/// The version and one more, noted where `execute` finds it.
+void raised_function(sqlite3_context* context, int, sqlite3_value** values) {
+    auto& raised = *static_cast<std::int64_t*>(sqlite3_user_data(context));
+    raised = sqlite3_value_int64(values[0]) + 1;
+    sqlite3_result_int64(context, raised);
+}
+
 /// Gives a statement back clean, however its use ended.
 class Use {
 public:
@@ -86,6 +93,8 @@ struct Connection::Native {
         sqlite3_busy_timeout(database, static_cast<int>(kLoginSeconds) * 1000);
         sqlite3_create_function_v2(database, "drover_like", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, nullptr,
                                    &like_function, nullptr, nullptr, nullptr);
+        sqlite3_create_function_v2(database, "drover_raised", 1, SQLITE_UTF8, &raised, &raised_function, nullptr,
+                                   nullptr, nullptr);
         sqlite3_progress_handler(database, kStepsBetweenQuestions, &Native::ask, this);
         if (role == Role::writer) sqlite3_wal_hook(database, &Native::committed, this);
     }
@@ -150,6 +159,7 @@ struct Connection::Native {
     std::unordered_map<std::string_view, std::list<Kept>::iterator> by_text;
     std::function<bool()> give_up;
     int log_pages = 0;
+    std::int64_t raised = 0;  // by the statement that runs; 0: it raised no version
 };
 
 Connection::Connection(std::unique_ptr<Native> native) : native_(std::move(native)) {}
@@ -189,17 +199,11 @@ Result<sql::Effect> Connection::execute(const sql::Statement& statement) {
     if (!prepared) return prepared.error();
     const Use use(*prepared, Native::keeps(statement.text));
     if (native_->bind(use.get(), statement.values) != SQLITE_OK) return native_->error();
-    sql::Effect effect;
-    bool returned = false;
-    int code = sqlite3_step(use.get());
-    for (; code == SQLITE_ROW; code = sqlite3_step(use.get())) {
-        effect.number = sqlite3_column_int64(use.get(), 0);
-        returned = true;
-    }
-    if (code != SQLITE_DONE) return native_->error();
-    effect.rows = sqlite3_changes64(native_->database);
-    if (!returned) effect.number = sqlite3_last_insert_rowid(native_->database);
-    return effect;
+    native_->raised = 0;
+    if (sqlite3_step(use.get()) != SQLITE_DONE) return native_->error();
+    auto* const database = native_->database;
+    return sql::Effect{sqlite3_changes64(database),
+                       native_->raised != 0 ? native_->raised : sqlite3_last_insert_rowid(database)};
 }
 
 Result<void> Connection::select(const sql::Statement& statement, const std::function<void(const sql::Cells&)>& row) {

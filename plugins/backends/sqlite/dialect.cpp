@@ -2,8 +2,6 @@
 
 namespace drover::sqlite {
 
-std::string SqliteDialect::quoted(std::string_view name) const { return '"' + std::string(name) + '"'; }
-
 std::string SqliteDialect::text_literal(std::string_view text) const {
     if (text.find('\0') != std::string_view::npos) {
         constexpr char kDigits[] = "0123456789abcdef";
@@ -37,12 +35,6 @@ std::string SqliteDialect::index_name(std::string_view type, const Index& index)
     std::string name(type);
     for (const auto& field : index.fields) name += "__" + field;
     return name;
-}
-
-std::string SqliteDialect::update(std::string_view table, std::string_view assignments,
-                                  std::string_view condition) const {
-    return "UPDATE " + std::string(table) + " SET " + std::string(assignments) + (assignments.empty() ? "" : ", ") +
-           "\"version\" = \"version\" + 1 WHERE " + std::string(condition) + " RETURNING \"version\"";
 }
 
 /// Our own function: SQLite's LIKE ignores case and stops at a zero byte.
