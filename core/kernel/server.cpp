@@ -55,8 +55,9 @@ Result<std::pair<Catalogue, Settings>> prepare_settings(const GivenSettings::Sou
     if (const auto path = given->find("plugin.path")) {
         Option as_list;
         as_list.type = OptionType::list;
-        for (const auto& folder : std::get<std::vector<std::string>>(*parse_option(as_list, path->value)))
-            folders.emplace_back(folder);
+        // Named: a range-for would let the temporary result die before its first step.
+        const auto listed = parse_option(as_list, path->value).value();
+        for (const auto& folder : std::get<std::vector<std::string>>(listed)) folders.emplace_back(folder);
     }
     const auto home = given->find("server.home");
     const std::filesystem::path home_folder = home ? home->value : std::string("drover-home");

@@ -1,7 +1,5 @@
 #include "drover/host/instance.hpp"
 
-#include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -12,10 +10,16 @@
 #include <fstream>
 #include <thread>
 
+#include "drover/host/runtime.hpp"
+#include "verb_deadlines.hpp"
+
 namespace drover::host {
 namespace {
 
 using std::chrono::milliseconds;
+
+/// A health check is to be cheap; one that takes longer hangs.
+constexpr auto kCheckWithin = milliseconds(1'000);
 
 /// What the kernel of Linux allows for the name of a thread.
 constexpr std::size_t kLongestThreadName = 15;
@@ -38,6 +42,11 @@ std::size_t threads_named(const std::string& name) {
     return count;
 }
 
+HostServices in_name_of(const std::string& instance, HostServices services) {
+    services.executor = named(services.executor, instance);
+    return services;
+}
+
 /// Until `condition` holds or `until` has passed; looks every millisecond. For verb threads only.
 bool poll(std::chrono::steady_clock::time_point until, const std::function<bool()>& condition) {
     while (!condition()) {
@@ -53,7 +62,7 @@ struct Instance::State final : Context {
     State(std::string instance_name, std::shared_ptr<const Library> from, HostServices host)
         : name(std::move(instance_name)),
           library(std::move(from)),
-          services(std::move(host)),
+          services(in_name_of(name, std::move(host))),
           logger(services.log.named(name)),
           thread_name(thread_name_for(name)),
           task_group(std::make_unique<TaskGroup>(services.executor)) {}
@@ -103,6 +112,8 @@ struct Instance::State final : Context {
     std::map<std::string, std::shared_ptr<void>, std::less<>> needs;
     std::atomic<bool> abandoned{false};
     std::atomic<bool> started{false};
+    std::atomic<int> checks{0};            // of its health, under way
+    std::atomic<bool> check_hangs{false};  // one of them
 
     mutable std::mutex mutex;
     Phase phase = Phase::created;  // guarded by mutex
@@ -111,14 +122,26 @@ struct Instance::State final : Context {
 
 namespace {
 
+template <class StatePtr>
+Result<void> call_guarded(const StatePtr& state, const std::string& verb, const std::function<Result<void>()>& work) {
+    try {
+        auto result = work();
+        if (!result) return result.error().in("plugin " + state->name + ": " + verb);
+        return ok;
+    } catch (...) {
+        return error_of(std::current_exception())
+            .in("plugin " + state->name + " (" + state->library->id() + "): " + verb + " threw")
+            .with_code(Errc::internal);
+    }
+}
+
 /// Runs `work` on a thread that bears the instance's name; whoever is first of it and the deadline answers.
 template <class StatePtr>
 void run_verb(const StatePtr& state, std::string verb, milliseconds at_most, std::function<Result<void>()> work,
               Instance::Done done, bool fatal = true) {
     const auto answered = std::make_shared<std::atomic<bool>>(false);  // owners: the thread and the timer
-    const auto timer = std::make_shared<boost::asio::steady_timer>(state->services.executor, at_most);
-    timer->async_wait([state, verb, at_most, answered, done](const boost::system::error_code& stopped) {
-        if (stopped || answered->exchange(true)) return;
+    const auto timer = VerbDeadlines::shared().begin(at_most, [state, verb, at_most, answered, done] {
+        if (answered->exchange(true)) return;
         state->abandoned = true;
         Error late(Errc::timeout, "plugin " + state->name + " (" + state->library->id() + "): " + verb +
                                       " did not return within " + std::to_string(at_most.count()) + " ms",
@@ -128,20 +151,48 @@ void run_verb(const StatePtr& state, std::string verb, milliseconds at_most, std
     });
     std::thread([state, verb, work = std::move(work), timer, answered, done, fatal] {
         pthread_setname_np(pthread_self(), state->thread_name.c_str());
-        Result<void> result = ok;
-        try {
-            result = work();
-            if (!result) result = result.error().in("plugin " + state->name + ": " + verb);
-        } catch (...) {
-            result = error_of(std::current_exception())
-                         .in("plugin " + state->name + " (" + state->library->id() + "): " + verb + " threw")
-                         .with_code(Errc::internal);
-        }
+        const auto result = call_guarded(state, verb, work);
         if (answered->exchange(true)) return;
-        boost::asio::post(state->services.executor, [timer] { timer->cancel(); });
+        VerbDeadlines::shared().cancel(timer);
         if (!result && fatal) state->fail(result.error());
         done(result);
     }).detach();
+}
+
+Health check_failed(const std::string& how) { return Health::failed("its health check " + how); }
+
+/// Asks on a thread of its own, so that a check that hangs is named and holds up nobody.
+/// Requires: `checks` was raised for this call.
+template <class StatePtr>
+Health check_health(const StatePtr& state) {
+    struct Answer {
+        std::mutex mutex;
+        std::condition_variable given;
+        std::optional<Health> health;  // guarded by mutex
+        bool late = false;             // guarded by mutex
+    };
+    const auto answer = std::make_shared<Answer>();  // owners: this call and the check
+    std::thread([state, answer] {
+        pthread_setname_np(pthread_self(), state->thread_name.c_str());
+        Health health;
+        try {
+            health = state->plugin->health();
+        } catch (...) {
+            health = check_failed("threw: " + error_of(std::current_exception()).message());
+        }
+        const std::lock_guard lock(answer->mutex);
+        answer->health = std::move(health);
+        answer->given.notify_all();
+        if (answer->late) state->check_hangs = false;
+        --state->checks;
+    }).detach();
+    std::unique_lock lock(answer->mutex);
+    if (answer->given.wait_for(lock, kCheckWithin, [&] { return answer->health.has_value(); })) return *answer->health;
+    answer->late = true;
+    if (!state->check_hangs.exchange(true))
+        state->services.log.error("a health check hangs; this is a bug in the plugin",
+                                  {{"plugin", state->name}, {"id", state->library->id()}});
+    return check_failed("did not return within " + std::to_string(kCheckWithin.count()) + " ms");
 }
 
 }  // namespace
@@ -168,18 +219,20 @@ Instance::Phase Instance::phase() const {
 
 PluginStatus Instance::status() const {
     PluginStatus status{state_->name, state_->library->id(), state_->library->note().version, {}, {}};
-    const std::lock_guard lock(state_->mutex);
-    status.phase = to_string(state_->phase);
-    if (state_->phase == Phase::ready) {
-        try {
-            status.health = state_->plugin->health();
-        } catch (...) {
-            status.health = Health::failed("its health check threw: " +
-                                           error_of(std::current_exception()).message());
+    {
+        const std::lock_guard lock(state_->mutex);
+        status.phase = to_string(state_->phase);
+        if (state_->phase != Phase::ready) {
+            status.health = Health::failed(state_->reason.empty() ? "it is " + status.phase : state_->reason);
+            return status;
         }
-    } else {
-        status.health = Health::failed(state_->reason.empty() ? "it is " + status.phase : state_->reason);
+        if (state_->check_hangs) {
+            status.health = check_failed("still does not return");
+            return status;
+        }
+        ++state_->checks;  // under the mutex: none begins once `stop` has begun
     }
+    status.health = check_health(state_);
     return status;
 }
 
@@ -202,6 +255,13 @@ void Instance::create(Config config, milliseconds at_most, Done done) {
                 });
                 if (!offered)
                     return Error(Errc::internal, "it declares " + service.declared.id + " but offers no object for it");
+            }
+            for (const auto& offer : state->offers) {
+                const bool declared = std::any_of(state->bound.begin(), state->bound.end(), [&](const auto& service) {
+                    return service.declared.id == offer.id;
+                });
+                if (!declared)
+                    return Error(Errc::internal, "it offers " + offer.id + ", which its descriptor does not declare");
             }
             return ok;
         },
@@ -242,9 +302,16 @@ void Instance::reconfigure(Config config, milliseconds at_most, Done done) {
 
 void Instance::stop(milliseconds at_most, Done done) {
     for (const auto& service : state_->bound) service.binding->unbind();
+    if (phase() != Phase::failed) state_->set_phase(Phase::draining);
     run_verb(
         state_, "stop", at_most,
         [state = state_, at_most]() -> Result<void> {
+            if (state->abandoned) {
+                // A plugin must not be stopped by one thread while another is inside of it still.
+                state->task_group->cancel();
+                return Error(Errc::timeout, "not called: an earlier verb of it has not returned",
+                             "This is a mistake in the plugin " + state->library->id() + "; tell its author.");
+            }
             // Most of the time for the plugin, the rest for looking at what it left.
             const auto begin = std::chrono::steady_clock::now();
             const auto until = [&](double share) {
@@ -252,14 +319,20 @@ void Instance::stop(milliseconds at_most, Done done) {
             };
             std::string left;
             const bool calls_ended = poll(until(0.3), [&] {
-                return std::all_of(state->bound.begin(), state->bound.end(),
+                return state->checks == 0 &&
+                       std::all_of(state->bound.begin(), state->bound.end(),
                                    [](const BoundService& service) { return service.binding->idle(); });
             });
-            if (!calls_ended) left += "calls that never ended";
+            if (!calls_ended) left += state->checks > 0 ? "a health check" : "calls that never ended";
             Result<void> stopped = ok;
             if (state->plugin && state->started) {
                 const auto time = std::chrono::duration_cast<milliseconds>(until(0.8) - std::chrono::steady_clock::now());
-                stopped = state->plugin->stop(Deadline::in(*state->services.clock, time));
+                try {
+                    stopped = state->plugin->stop(Deadline::in(*state->services.clock, time));
+                } catch (...) {
+                    // However it ends: what it left is looked at.
+                    stopped = error_of(std::current_exception()).in("threw").with_code(Errc::internal);
+                }
             }
             state->task_group->cancel();
             const auto time = std::chrono::duration_cast<milliseconds>(until(0.9) - std::chrono::steady_clock::now());
@@ -269,10 +342,11 @@ void Instance::stop(milliseconds at_most, Done done) {
                 left += "tasks:";
                 for (const auto& task : state->task_group->running()) left += " " + task;
             }
-            if (!calls_ended) state->abandoned = true;
-            if (!state->abandoned) state->plugin.reset();
             std::size_t threads = 0;
             poll(until(0.95), [&] { return (threads = threads_named(state->thread_name)) == 0; });
+            // What still runs inside of the plugin would crash without it.
+            if (!calls_ended || threads > 0) state->abandoned = true;
+            if (!state->abandoned) state->plugin.reset();
             if (threads > 0) {
                 left += left.empty() ? "" : ", ";
                 left += std::to_string(threads) + (threads == 1 ? " thread" : " threads");

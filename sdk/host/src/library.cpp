@@ -101,7 +101,9 @@ Result<std::shared_ptr<const Library>> Library::load(const std::filesystem::path
     try {
         library->descriptor_ = entry();
     } catch (...) {
-        return error_of(std::current_exception()).in(who + ": its descriptor threw");
+        return error_of(std::current_exception())
+            .in(who + ": its descriptor threw")
+            .with_hint("This is a mistake in the plugin; tell its author.");
     }
     if (!library->descriptor_) return contradiction(file, note->id, "there is none");
     if (auto good = check_descriptor(*library->descriptor_, file, note->id); !good) return good.error();

@@ -30,8 +30,9 @@ public:
         if (!read_bytes(offset, text.data(), text.size())) return {};
         return text.substr(0, text.find('\0'));
     }
+    bool holds(std::uint64_t offset, std::uint64_t count) const { return offset <= size_ && count <= size_ - offset; }
     bool read_bytes(std::uint64_t offset, void* to, std::size_t count) {
-        if (offset > size_ || count > size_ - offset) return false;
+        if (!holds(offset, count)) return false;
         in_.clear();
         in_.seekg(static_cast<std::streamoff>(offset));
         in_.read(static_cast<char*>(to), static_cast<std::streamsize>(count));
@@ -66,6 +67,17 @@ Error refused(const std::filesystem::path& file, const std::string& why, std::st
     return Error(Errc::invalid, file.string() + ": " + why, std::move(hint));
 }
 
+std::string machine_name(unsigned machine) {
+    switch (machine) {
+        case EM_X86_64: return "x86-64";
+        case EM_AARCH64: return "AArch64";
+        case EM_RISCV: return "RISC-V";
+        case EM_PPC64: return "POWER";
+        case EM_S390: return "s390";
+        default: return "ELF machine " + std::to_string(machine);
+    }
+}
+
 bool plain_id(const std::string& id) {
     if (id.empty() || id.front() == '.' || id.back() == '.') return false;
     for (const char c : id)
@@ -80,6 +92,9 @@ Result<PluginNote> read_note(const std::filesystem::path& file) {
     if (!elf.opened())
         return Error(Errc::not_found, file.string() + ": cannot be opened",
                      "Check the path and its permissions, and the key plugin.path.");
+    std::error_code unknown;
+    if (std::filesystem::is_directory(file, unknown))
+        return refused(file, "is a folder, not a shared library", "Folders with plugins belong into the key plugin.path.");
     const auto header = elf.read<Elf64_Ehdr>(0);
     if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
         header->e_type != ET_DYN)
@@ -91,7 +106,12 @@ Result<PluginNote> read_note(const std::filesystem::path& file) {
     constexpr auto kMachine = EM_AARCH64;
 #endif
     if (header->e_machine != kMachine)
-        return refused(file, "was built for another processor", "Build the plugin on a machine like this one.");
+        return refused(file, "was built for " + machine_name(header->e_machine) + "; this Drover runs on " +
+                                 machine_name(kMachine),
+                       "Build the plugin on a machine like this one.");
+    if (header->e_shnum == 0 || !elf.holds(header->e_shoff, std::uint64_t{header->e_shnum} * header->e_shentsize))
+        return refused(file, "is cut short or stripped of its section table, so its plugin note cannot be read",
+                       "Copy or build it again.");
 
     PluginNote note;
     bool found = false;
