@@ -1,5 +1,9 @@
 #include "drover/conformance/lock_kit.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
+#include <future>
+
 namespace drover::conformance {
 
 std::vector<Case>& lock_cases() {
@@ -33,6 +37,23 @@ Pending<Lease> LockKit::waiting(std::string_view owner, std::string name, Durati
     });
     pending.wait_begun();
     return pending;
+}
+
+LockKit::Watchful LockKit::watchful(std::string_view owner, std::string name) {
+    auto* const service = &locks(owner);
+    const auto deadline = in(kEnough, owner);
+    const auto strand = std::make_shared<std::promise<Executor>>();  // owners: this call and the caller's coroutine
+    Pending<Lease> pending(backend().executor(), [service, name, deadline, strand]() -> Async<Result<Lease>> {
+        strand->set_value(co_await boost::asio::this_coro::executor);
+        auto lease = co_await service->acquire(name, deadline);
+        const auto caller = co_await boost::asio::this_coro::cancellation_state;
+        if (lease && caller.cancelled() != boost::asio::cancellation_type::none)
+            co_return Error(Errc::internal, "a caller who had withdrawn was given a lease, which he will not use");
+        co_return lease;
+    });
+    auto known = strand->get_future().get();
+    settle();
+    return {std::move(pending), std::move(known)};
 }
 
 std::optional<LockHolder> LockKit::holder(std::string name, std::string_view asked_by) {
@@ -125,6 +146,38 @@ LOCK_CASE(ACallerWhoWithdrawsReturnsWithin100MillisecondsAndHoldsNothing) {
     EXPECT_EQ(result.error().code(), Errc::cancelled) << result.error();
 
     give_back("alice", held);
+    expect_free("jobs");
+}
+
+LOCK_CASE(AGrantThatArrivesAfterTheCallerWithdrewIsGivenBack) {
+    const auto held = take("alice", "jobs");
+    auto [waiter, strand] = watchful("bob", "jobs");
+    {
+        // The withdrawal waits in front of him, then comes the name, then he goes on.
+        Standstill still(strand);
+        still.wait_reached();
+        waiter.begin_cancel();
+        give_back("alice", held);
+    }
+    const auto lease = waiter.result();
+    ASSERT_FALSE(lease);
+    EXPECT_EQ(lease.error().code(), Errc::cancelled) << lease.error();
+    expect_free("jobs");
+}
+
+LOCK_CASE(ANameIsNotGivenToACallerWhoHasWithdrawnButDoesNotKnowItYet) {
+    const auto held = take("alice", "jobs");
+    auto [waiter, strand] = watchful("bob", "jobs");
+    {
+        // His wait has ended, but he cannot go on before the name is released.
+        waiter.begin_cancel();
+        Standstill still(strand);
+        still.wait_reached();
+        give_back("alice", held);
+    }
+    const auto lease = waiter.result();
+    ASSERT_FALSE(lease);
+    EXPECT_EQ(lease.error().code(), Errc::cancelled) << lease.error();
     expect_free("jobs");
 }
 
@@ -280,6 +333,21 @@ LOCK_CASE(ClosingAServerReleasesAllItHeld) {
     const auto again = attempt("alice", "job-0", kEnough);
     ASSERT_TRUE(again) << "started anew, it must work again: " << again.error();
     EXPECT_GT(again->token, lease->token);
+}
+
+LOCK_CASE(ClosingAServerReleasesAtOnce) {
+    expect_at_once([&] {
+        take("alice", "jobs");
+        auto waiter = waiting("bob", "jobs");
+        settle();
+        backend().close("alice");
+        const auto before = std::chrono::steady_clock::now();
+        const auto lease = waiter.result();
+        const auto took = std::chrono::steady_clock::now() - before;
+        EXPECT_TRUE(lease) << lease.error();
+        if (lease) give_back("bob", *lease);
+        return took;
+    });
 }
 
 LOCK_CASE(ClosingAServerEndsItsWaits) {

@@ -34,6 +34,12 @@ protected:
     void give_back(std::string_view owner, Lease lease);
     /// An acquire under way, with a deadline `wait` ahead.
     Pending<Lease> waiting(std::string_view owner, std::string name, Duration wait = kEnough);
+    /// A caller who, when he goes on, looks whether he had withdrawn, as every co_await after it would.
+    struct Watchful {
+        Pending<Lease> lease;  ///< error internal: he had withdrawn, and was given a lease all the same
+        Executor strand;       ///< the caller's
+    };
+    Watchful watchful(std::string_view owner, std::string name);
     std::optional<LockHolder> holder(std::string name, std::string_view asked_by = "bob");
     /// Blocks until the owner knows that the session is lost; false when that takes too long.
     bool learns_loss(std::string_view owner, const SessionPtr& session);

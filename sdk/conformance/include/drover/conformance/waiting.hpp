@@ -1,7 +1,9 @@
 #pragma once
 
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdlib>
 #include <functional>
@@ -56,6 +58,8 @@ public:
         (void)tasks_->join(kPatience);
         return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - before);
     }
+    /// Asks it to withdraw, and does not wait for that.
+    void begin_cancel() { tasks_->cancel(); }
     /// Blocks until it returned.
     Result<T> result() {
         if (!tasks_->join(kPatience)) return Error(Errc::timeout, "the operation did not end in time");
@@ -84,6 +88,43 @@ private:
     };
     std::shared_ptr<Shared> shared_;  // owners: this and the task
     std::unique_ptr<TaskGroup> tasks_;
+};
+
+/// Keeps a coroutine from going on while it lives: occupies its strand, and with it one thread of the
+/// executor. So a case decides what comes first of things that else meet by chance.
+class Standstill {
+public:
+    explicit Standstill(const Executor& strand) : shared_(std::make_shared<Shared>()) {
+        boost::asio::post(strand, [shared = shared_] {
+            std::unique_lock lock(shared->mutex);
+            shared->reached = true;
+            shared->changed.notify_all();
+            shared->changed.wait(lock, [&] { return shared->over; });
+        });
+    }
+    Standstill(const Standstill&) = delete;
+    Standstill& operator=(const Standstill&) = delete;
+    ~Standstill() { end(); }
+
+    /// Blocks until the strand stands still; what was posted to it before has run.
+    void wait_reached() {
+        std::unique_lock lock(shared_->mutex);
+        shared_->changed.wait(lock, [&] { return shared_->reached; });
+    }
+    void end() {
+        const std::lock_guard lock(shared_->mutex);
+        shared_->over = true;
+        shared_->changed.notify_all();
+    }
+
+private:
+    struct Shared {
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool reached = false;  // guarded by mutex
+        bool over = false;     // guarded by mutex
+    };
+    std::shared_ptr<Shared> shared_;  // owners: this and what stands on the strand
 };
 
 /// Looks again and again until the condition holds; false when it did not within `at_most`.
@@ -144,6 +185,17 @@ Result<T> expect_deadline_kept(Backend& backend, std::chrono::milliseconds wait,
             return result;
         }
     }
+}
+
+/// An orderly end is not the end of a session that nobody renews: three attempts, for the machine may be busy.
+inline constexpr std::chrono::milliseconds kAtOnce{400};
+
+/// Fails unless one of three attempts takes at most kAtOnce. `attempt` gives how long it took.
+inline void expect_at_once(const std::function<std::chrono::steady_clock::duration()>& attempt) {
+    constexpr int kAttempts = 3;
+    auto fastest = attempt();
+    for (int i = 1; i < kAttempts && fastest > kAtOnce; ++i) fastest = std::min(fastest, attempt());
+    EXPECT_LE(fastest, kAtOnce) << "it was waited for the end of the session";
 }
 
 /// The seed of a random case: DROVER_TEST_SEED when set, else a fresh one. Printed, so that a failure can be repeated.
