@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <mutex>
 #include <set>
 
 namespace drover::host {
@@ -64,6 +65,16 @@ std::string reason_of(std::string text, const std::filesystem::path& file) {
     return text;
 }
 
+/// A plugin is never unloaded: what is opened is kept, and does not even end with the process's other objects.
+const dll::shared_library& open_for_ever(const std::filesystem::path& file) {
+    auto opened =
+        std::make_unique<dll::shared_library>(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+    static auto& mutex = *new std::mutex;
+    static auto& kept = *new std::vector<std::unique_ptr<dll::shared_library>>;
+    const std::lock_guard lock(mutex);
+    return *kept.emplace_back(std::move(opened));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Library>> Library::load(const std::filesystem::path& file,
@@ -82,12 +93,11 @@ Result<std::shared_ptr<const Library>> Library::load(const std::filesystem::path
     using Entry = const Descriptor*();
     Entry* entry = nullptr;
     try {
-        // Leaked on purpose: a plugin is never unloaded.
-        auto* const library = new dll::shared_library(to_open, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
-        if (!library->has(abi::kEntrySymbol))
+        const auto& library = open_for_ever(to_open);
+        if (!library.has(abi::kEntrySymbol))
             return Error(Errc::unsupported, who + ": does not export " + abi::kEntrySymbol,
                          "Link it with drover_add_plugin, which exports that symbol and no other.");
-        entry = &library->get<Entry>(abi::kEntrySymbol);
+        entry = &library.get<Entry>(abi::kEntrySymbol);
     } catch (const std::exception& failure) {
         const auto reason = reason_of(failure.what(), to_open);
         if (reason.find("undefined symbol") != std::string::npos)

@@ -38,8 +38,9 @@ void VerbDeadlines::run() {
             continue;
         }
         const auto first = timers_.begin();
-        if (std::chrono::steady_clock::now() < first->first.first) {
-            changed_.wait_until(lock, first->first.first);
+        const auto due = first->first.first;  // a copy: `first` may be cancelled, and die, during the wait
+        if (std::chrono::steady_clock::now() < due) {
+            changed_.wait_until(lock, due);
             continue;
         }
         const auto late = std::move(first->second);
