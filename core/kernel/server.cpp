@@ -385,7 +385,7 @@ Result<void> Server::run() {
 
     std::size_t threads = 2;
     if (const auto text = state.prepared->settings.text("server.threads"); !text.empty()) threads = std::stoul(text);
-    state.runtime = std::make_unique<host::Runtime>(threads);
+    state.runtime = std::make_unique<host::Runtime>(threads, state.log.named("executor"));
     if (auto loaded = state.load(); !loaded) return loaded;
     auto started = state.start();
     if (!started) {

@@ -10,6 +10,10 @@
 #include <unordered_map>
 #include <vector>
 
+#ifdef DROVER_WATCHDOG
+#include "watchdog.hpp"
+#endif
+
 namespace drover::host {
 
 namespace asio = boost::asio;
@@ -35,7 +39,7 @@ public:
                 const std::lock_guard relock(mutex_);
                 if (timers_.erase(id) == 0) return;  // cancelled
             }
-            fire();
+            run(fire);
         });
         timers_.emplace(id, std::move(timer));
         return id;
@@ -50,6 +54,13 @@ public:
     }
 
 private:
+    static void run(const std::function<void()>& fire) {
+#ifdef DROVER_WATCHDOG
+        static const auto kWho = std::make_shared<const std::string>("a timer");
+        const Watchdog::Handling handling(kWho);
+#endif
+        fire();
+    }
     asio::io_context& context_;
     std::mutex mutex_;
     TimerId next_ = 1;                                                        // guarded by mutex_
@@ -63,12 +74,29 @@ struct Runtime::State {
     asio::io_context context;
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
     SystemClock clock;
+#ifdef DROVER_WATCHDOG
+    std::unique_ptr<Watchdog> watchdog;
+#endif
     std::vector<std::thread> threads;
+
+    void run() {
+#ifdef DROVER_WATCHDOG
+        watchdog->run_thread([this] { context.run(); });
+#else
+        context.run();
+#endif
+    }
 };
 
-Runtime::Runtime(std::size_t threads) : state_(std::make_unique<State>(threads)) {
+Runtime::Runtime(std::size_t threads, std::optional<Logger> log) : state_(std::make_unique<State>(threads)) {
+#ifdef DROVER_WATCHDOG
+    if (!log) log.emplace(make_log_sink(LogFormat::text, LogLevel::warning), "executor");
+    state_->watchdog = std::make_unique<Watchdog>(*log);
+#else
+    (void)log;
+#endif
     for (std::size_t i = 0; i < threads; ++i) {
-        state_->threads.emplace_back([context = &state_->context] { context->run(); });
+        state_->threads.emplace_back([state = state_.get()] { state->run(); });
         pthread_setname_np(state_->threads.back().native_handle(), "executor");
     }
 }
@@ -79,8 +107,16 @@ Runtime::~Runtime() {
     for (auto& thread : state_->threads) thread.join();
 }
 
-Executor Runtime::executor() { return state_->context.get_executor(); }
+Executor Runtime::executor() { return named(state_->context.get_executor(), "kernel"); }
 Clock& Runtime::clock() { return state_->clock; }
 std::size_t Runtime::threads() const { return state_->threads.size(); }
+
+Executor named(Executor executor, [[maybe_unused]] const std::string& who) {
+#ifdef DROVER_WATCHDOG
+    return Watchdog::watch(std::move(executor), who);
+#else
+    return executor;
+#endif
+}
 
 }  // namespace drover::host
