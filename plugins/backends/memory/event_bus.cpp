@@ -17,6 +17,17 @@ std::shared_ptr<const TopicTable::Feeds> TopicTable::listeners(const std::string
     return snapshot;
 }
 
+Subscription TopicTable::subscribe(const WorldPtr& world, const std::string& topic, std::size_t capacity,
+                                   const void* owner) {
+    auto& table = world->part<TopicTable>();
+    const auto id = ++table.last_id_;
+    auto subscription = Subscription::make(capacity, [weak = std::weak_ptr<World>(world), topic, id] {
+        if (const auto alive = weak.lock()) alive->part<TopicTable>().remove(topic, id);
+    });
+    table.add(topic, id, subscription.feed(), owner);
+    return subscription;
+}
+
 void TopicTable::add(const std::string& topic, std::uint64_t id, Subscription::Feed feed, const void* owner) {
     auto& in = shard(topic);
     const std::lock_guard lock(in.mutex);
@@ -64,13 +75,7 @@ Async<Result<void>> MemoryEventBus::publish(std::string topic, std::string paylo
 }
 
 Async<Result<Subscription>> MemoryEventBus::subscribe(std::string topic, std::size_t capacity) {
-    const auto id = table_.next_id();
-    auto subscription =
-        Subscription::make(capacity, [world = std::weak_ptr<World>(world_), topic, id] {
-            if (const auto alive = world.lock()) alive->part<TopicTable>().remove(topic, id);
-        });
-    table_.add(topic, id, subscription.feed(), this);
-    co_return subscription;
+    co_return TopicTable::subscribe(world_, topic, capacity, this);
 }
 
 void MemoryEventBus::close() {

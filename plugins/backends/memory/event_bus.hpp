@@ -23,9 +23,9 @@ public:
     /// Those who listen now. Delivery happens outside of every lock, for dropping the last reader of a
     /// message may call back into `remove`.
     std::shared_ptr<const Feeds> listeners(const std::string& topic);  // owners: the table and who delivers
-    std::uint64_t next_id() { return ++last_id_; }
-    void add(const std::string& topic, std::uint64_t id, Subscription::Feed feed, const void* owner);
-    void remove(const std::string& topic, std::uint64_t id);
+    /// A new subscription in the table of `world`, which leaves it when its reader goes.
+    static Subscription subscribe(const WorldPtr& world, const std::string& topic, std::size_t capacity,
+                                  const void* owner);
     /// Takes out all that one instance made.
     Feeds remove_all(const void* owner);
 
@@ -42,6 +42,8 @@ private:
         std::mutex mutex;
         std::unordered_map<std::string, Topic> topics;  // guarded by mutex
     };
+    void add(const std::string& topic, std::uint64_t id, Subscription::Feed feed, const void* owner);
+    void remove(const std::string& topic, std::uint64_t id);
     Shard& shard(const std::string& topic) { return shards_[std::hash<std::string>{}(topic) % shards_.size()]; }
 
     std::array<Shard, 32> shards_;
