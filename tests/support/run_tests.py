@@ -3,8 +3,6 @@
 import argparse
 import contextlib
 import os
-import random
-import re
 import signal
 import socket
 import sys
@@ -13,6 +11,7 @@ import tempfile
 import build
 import cases
 import faults
+import fuzzers
 from harness import ROOT, Run, StageFailed, Tally, command, require_python, say, tail
 
 QUICK = "^(unit|conformance)$"
@@ -30,7 +29,7 @@ def parse(arguments):
     parser.add_argument("--fault-seconds", type=float, metavar="S",
                         default=float(os.environ.get("DROVER_FAULT_SECONDS", "480")),
                         help="wall time for all fault tests together (default %(default)s, at most 1200)")
-    parser.add_argument("--fuzz-seconds", type=float, default=90, metavar="S",
+    parser.add_argument("--fuzz-seconds", type=float, default=120, metavar="S",
                         help="time for all fuzzers together (default %(default)s)")
     long_run = parser.add_argument_group("the long run: every fault test with its full count, resumed by its ledger")
     long_run.add_argument("--long", action="store_true")
@@ -75,32 +74,16 @@ def sanitized(run, preset, target, title):
 
 
 def fuzz(run, seconds):
-    """Every fuzzer for a share of `seconds`, from its corpus and what earlier runs here found."""
-    if not run.stage("fuzzers: build", lambda: build.build("fuzz", ["fuzzers"])):
+    """Every fuzzer for its share of `seconds`."""
+    if not run.stage("fuzzers: build", lambda: build.build(fuzzers.PRESET, ["fuzzers"])):
         return
-    here = build.folder("fuzz") / "fuzzers"
-    programs = sorted(path.with_suffix("") for path in here.glob("*.corpus"))
 
-    def one(program):
-        corpus = program.with_suffix(".corpus").read_text().strip()
-        found = here / "found" / program.name
-        found.mkdir(parents=True, exist_ok=True)
-        seed = random.SystemRandom().randrange(1, 1 << 31)
-        log = build.folder("fuzz") / "logs" / f"{program.name}.log"
-        share = max(10, seconds // max(1, len(programs)))
-        code = command([program, f"-max_total_time={share:.0f}", f"-seed={seed}", "-timeout=20", "-rss_limit_mb=3000",
-                        "-print_final_stats=1", f"-artifact_prefix={found}/", found, *filter(None, [corpus])],
-                       log, seconds=share + 300, env=cases.SANITIZER_ENVIRONMENT)
-        if code != 0:
-            say(f"   FAILED {program.name}, -seed={seed}; the input is in {found}:\n{tail(log)}")
-            return Tally(failures=[program.name])
-        ran = re.search(r"number_of_executed_units: (\d+)", log.read_text(errors="replace"))
-        say(f"   {ran.group(1) if ran else '?'} inputs, -seed={seed}")
-        return Tally(passed=1)
-    if not programs:
-        run.stage("fuzzers", lambda: fail("no fuzzer is declared (drover_fuzzer in a CMakeLists.txt)"))
-    for program in programs:
-        run.stage(f"fuzzer {program.name}", lambda program=program: one(program))
+    def all_of_them():
+        programs, tally = fuzzers.programs(), Tally()
+        for program in programs:
+            tally.add(fuzzers.run_one(program, max(5, seconds / len(programs))))
+        return tally
+    run.stage("fuzzers", all_of_them)
 
 
 def fail(why):
