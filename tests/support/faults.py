@@ -1,7 +1,7 @@
 """Fault tests: a fixed share of time in the normal run, counted in the long one.
 
 A fault test draws cases with the help of tests/support/include/drover/test/fault_cases.hpp, which
-reads DROVER_FAULT_SECONDS, DROVER_FAULT_COUNT and DROVER_SEED, and reports to DROVER_FAULT_REPORT.
+reads DROVER_FAULT_SECONDS, DROVER_FAULT_COUNT and DROVER_TEST_SEED, and reports to DROVER_FAULT_REPORT.
 """
 
 import datetime
@@ -47,9 +47,9 @@ def run_share(preset, seconds, jobs=2):
     report = build.folder(preset) / "results" / "faults.jsonl"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.unlink(missing_ok=True)
-    say(f"   {len(tests)} fault tests, {share:.0f} s each, DROVER_SEED={seed}")
+    say(f"   {len(tests)} fault tests, {share:.0f} s each, DROVER_TEST_SEED={seed}")
     tally = cases.run_cases(preset, "fault", label="^fault$", jobs=jobs, seconds=MOST_SECONDS + 20 * 60,
-                            env={"DROVER_FAULT_SECONDS": f"{share:.1f}", "DROVER_SEED": str(seed),
+                            env={"DROVER_FAULT_SECONDS": f"{share:.1f}", "DROVER_TEST_SEED": str(seed),
                                  "DROVER_FAULT_REPORT": str(report)})
     for line in read_lines(report):
         say(f"   {line['name']}: {line['count']} cases" + ("" if line["passed"] else f", FAILED at {line['seed']}"))
@@ -94,7 +94,7 @@ def run_shard(test, count, ledger, scratch):
     report = scratch / f"{slug}.jsonl"
     report.unlink(missing_ok=True)
     log = scratch / f"{slug}.log"
-    env = {"DROVER_FAULT_COUNT": str(count), "DROVER_SEED": str(seed), "DROVER_FAULT_REPORT": str(report)}
+    env = {"DROVER_FAULT_COUNT": str(count), "DROVER_TEST_SEED": str(seed), "DROVER_FAULT_REPORT": str(report)}
     try:
         code = command(test["command"], log, seconds=4 * 3600, env=env, cwd=test["folder"] or ROOT)
     except StageFailed as failure:
@@ -115,7 +115,7 @@ def run_shard(test, count, ledger, scratch):
     for line in lines:
         ledger.add({**line, **common})
     if code != 0:
-        say(f"   FAILED {test['name']}; again with:\n     DROVER_SEED={seed} DROVER_FAULT_COUNT={count} "
+        say(f"   FAILED {test['name']}; again with:\n     DROVER_TEST_SEED={seed} DROVER_FAULT_COUNT={count} "
             f"{shlex.join(test['command'])}\n{tail(log)}")
     return code == 0
 

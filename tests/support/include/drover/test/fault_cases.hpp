@@ -21,7 +21,7 @@ namespace drover::test {
 ///     }
 ///
 /// Environment: DROVER_FAULT_SECONDS the share (10 by default), DROVER_FAULT_COUNT draws exactly so many
-/// instead, DROVER_SEED the seed of the first case, DROVER_FAULT_REPORT a file that gets one JSON line.
+/// instead, DROVER_TEST_SEED the seed of the first case, DROVER_FAULT_REPORT a file that gets one JSON line.
 /// A case that fails ends the loop and prints how to run it alone.
 class FaultCases {
 public:
@@ -40,7 +40,7 @@ public:
         const auto done = passed || drawn_ == 0 ? drawn_ : drawn_ - 1;
         std::cout << "[fault] " << name_ << ": " << done << " cases passed, seeds " << first_ << " and on" << std::endl;
         if (!passed)
-            std::cout << "[fault] failed; this case alone: DROVER_FAULT_COUNT=1 DROVER_SEED=" << seed() << std::endl;
+            std::cout << "[fault] failed; this case alone: DROVER_FAULT_COUNT=1 DROVER_TEST_SEED=" << seed() << std::endl;
         if (const char* report = std::getenv("DROVER_FAULT_REPORT"))
             std::ofstream(report, std::ios::app) << R"({"name": ")" + name_ + R"(", "count": )" + std::to_string(done) +
                                                         R"(, "wanted": )" + std::to_string(wanted_) + R"(, "seed": )" +
@@ -68,7 +68,7 @@ private:
     }
     static std::uint64_t first_seed() {
         std::random_device device;
-        return number("DROVER_SEED", (std::uint64_t{device()} << 31) ^ device());
+        return number("DROVER_TEST_SEED", (std::uint64_t{device()} << 31) ^ device());
     }
 
     const std::string name_;
