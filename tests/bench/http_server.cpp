@@ -54,12 +54,13 @@ int main(int argc, char** argv) {
     options.limits.ping_interval = std::chrono::hours(1);
     options.limits.idle_timeout = std::chrono::hours(1);
     if (argc == 3) options.tls = {argv[1], argv[2]};
-    auto listener = block_on(runtime.executor(), plugin.get<HttpFront>().listen(options, answer),
-                             std::chrono::seconds(10)).value();
+    auto listener =
+        block_on(runtime.executor(), plugin.get<HttpFront>().listen(options, answer), std::chrono::seconds(10)).value();
     std::cout << listener->address().port << std::endl;
     int signal_number = 0;
     sigwait(&stops, &signal_number);
-    const auto stopped = block_on(runtime.executor(), listener->stop(Deadline::in(runtime.clock(), std::chrono::seconds(5))),
-                                  std::chrono::seconds(20));
+    const auto stopped =
+        block_on(runtime.executor(), listener->stop(Deadline::in(runtime.clock(), std::chrono::seconds(5))),
+                 std::chrono::seconds(20));
     if (!stopped) std::cerr << stopped.error() << "\n";
 }

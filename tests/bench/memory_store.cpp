@@ -19,9 +19,15 @@ constexpr std::size_t kTasks = 64;
 constexpr std::chrono::seconds kTime{3};
 
 std::vector<Field> with_common_fields(std::vector<Field> more) {
-    std::vector<Field> fields = {text_field("name"), text_field("kind"), text_field("uuid", 128).is_unique(),
-                                 text_field("description", 1024), text_field("state", 128).with_index(), date_field("created"),
-                                 date_field("removed"), date_field("removeTime"), json_field("data")};
+    std::vector<Field> fields = {text_field("name"),
+                                 text_field("kind"),
+                                 text_field("uuid", 128).is_unique(),
+                                 text_field("description", 1024),
+                                 text_field("state", 128).with_index(),
+                                 date_field("created"),
+                                 date_field("removed"),
+                                 date_field("removeTime"),
+                                 json_field("data")};
     fields.insert(fields.end(), more.begin(), more.end());
     return fields;
 }
@@ -33,13 +39,15 @@ std::vector<ResourceType> types() {
     instance.fields = with_common_fields({reference_field("accountId", "account"), text_field("allocationState"),
                                           integer_field("memoryMb"), integer_field("compute"), text_field("hostname")});
     ResourceType process{.name = "processInstance"};
-    process.fields = {text_field("processName", 128), text_field("resourceType", 128), integer_field("resourceId"),
-                      integer_field("priority"),      text_field("phase", 64),         text_field("result", 64),
-                      date_field("startTime"),        date_field("endTime"),           integer_field("epoch").not_null(0),
-                      integer_field("slot"),          text_field("owner", 128),        json_field("data")};
+    process.fields = {
+        text_field("processName", 128), text_field("resourceType", 128), integer_field("resourceId"),
+        integer_field("priority"),      text_field("phase", 64),         text_field("result", 64),
+        date_field("startTime"),        date_field("endTime"),           integer_field("epoch").not_null(0),
+        integer_field("slot"),          text_field("owner", 128),        json_field("data")};
     process.indexes = {{{"phase", "slot", "priority"}, false}, {{"resourceType", "resourceId"}, false}};
     ResourceType execution{.name = "processExecution"};
-    execution.fields = {reference_field("processInstanceId", "processInstance"), text_field("uuid", 128), json_field("log")};
+    execution.fields = {reference_field("processInstanceId", "processInstance"), text_field("uuid", 128),
+                        json_field("log")};
     return {account, instance, process, execution};
 }
 
@@ -52,10 +60,15 @@ std::string uuid(std::uint64_t number) {
 
 Create instance(std::uint64_t number) {
     return {"instance",
-            {{"name", "machine-" + std::to_string(number)}, {"kind", "virtualMachine"}, {"uuid", uuid(number)},
-             {"state", "running"}, {"created", std::int64_t{1'700'000'000'000} + static_cast<std::int64_t>(number)},
-             {"data", R"({"fields":{"startOnCreate":true,"vcpu":2}})"}, {"accountId", static_cast<std::int64_t>(number % 100 + 1)},
-             {"memoryMb", 2048}, {"compute", 1000}}};
+            {{"name", "machine-" + std::to_string(number)},
+             {"kind", "virtualMachine"},
+             {"uuid", uuid(number)},
+             {"state", "running"},
+             {"created", std::int64_t{1'700'000'000'000} + static_cast<std::int64_t>(number)},
+             {"data", R"({"fields":{"startOnCreate":true,"vcpu":2}})"},
+             {"accountId", static_cast<std::int64_t>(number % 100 + 1)},
+             {"memoryMb", 2048},
+             {"compute", 1000}}};
 }
 
 template <class T>
@@ -78,20 +91,33 @@ void fill(host::Runtime& runtime, Store& store, std::uint64_t from, std::uint64_
 Async<void> run_process(Store& store, std::int64_t resource, std::int64_t epoch_before) {
     Batch request;
     request.operations = {Update{"instance", resource, {{"state", "starting"}}, {{"state", "running"}}},
-                          Create{"processInstance", {{"processName", "instance.start"}, {"resourceType", "instance"},
-                                                     {"resourceId", resource}, {"priority", 0}, {"phase", "requested"}, {"slot", resource % 64}}}};
+                          Create{"processInstance",
+                                 {{"processName", "instance.start"},
+                                  {"resourceType", "instance"},
+                                  {"resourceId", resource},
+                                  {"priority", 0},
+                                  {"phase", "requested"},
+                                  {"slot", resource % 64}}}};
     const auto process = must(co_await store.commit(std::move(request), Deadline::never())).changed[1].id;
     Batch claim;
-    claim.operations = {Update{"processInstance", process, {{"phase", "running"}, {"epoch", 1}, {"owner", "server-1"}, {"startTime", epoch_before}},
+    claim.operations = {Update{"processInstance",
+                               process,
+                               {{"phase", "running"}, {"epoch", 1}, {"owner", "server-1"}, {"startTime", epoch_before}},
                                {{"phase", "requested"}, {"epoch", 0}}}};
     must(co_await store.commit(std::move(claim), Deadline::never()));
     Batch done;
     done.operations = {Check{"processInstance", process, {{"epoch", 1}}},
                        Update{"instance", resource, {{"state", "running"}}, {{"state", "starting"}}},
-                       Create{"processExecution", {{"processInstanceId", process}, {"uuid", uuid(static_cast<std::uint64_t>(process))}, {"log", R"([{"name":"InstanceStart","ms":1}])"}}}};
+                       Create{"processExecution",
+                              {{"processInstanceId", process},
+                               {"uuid", uuid(static_cast<std::uint64_t>(process))},
+                               {"log", R"([{"name":"InstanceStart","ms":1}])"}}}};
     must(co_await store.commit(std::move(done), Deadline::never()));
     Batch end;
-    end.operations = {Update{"processInstance", process, {{"phase", "done"}, {"result", "success"}, {"endTime", epoch_before}}, {{"epoch", 1}}}};
+    end.operations = {Update{"processInstance",
+                             process,
+                             {{"phase", "done"}, {"result", "success"}, {"endTime", epoch_before}},
+                             {{"epoch", 1}}}};
     must(co_await store.commit(std::move(end), Deadline::never()));
 }
 
@@ -200,7 +226,8 @@ int main() {
         fill(runtime, store, 0, 64);
         report("memory_store_processes", processes_per_second(runtime, store),
                "no-op processes per second (4 commits, 7 operations), 64 coroutines on 2 threads",
-               "structures in maps under one std::mutex, 2 threads", map_processes_per_second(), "at least 20000 per second");
+               "structures in maps under one std::mutex, 2 threads", map_processes_per_second(),
+               "at least 20000 per second");
     }
     LoadedPlugin plugin(runtime, "memory.so", {}, scratch("memory_store"));
     auto& store = plugin.get<Store>();

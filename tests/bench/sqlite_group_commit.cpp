@@ -35,8 +35,9 @@ double commits_per_second(host::Runtime& runtime, Store& store, std::size_t writ
     const double seconds = run_all(runtime, writers, [&](std::size_t) -> Async<void> {
         while (steady_clock::now() < until) {
             Batch batch;
-            batch.operations.push_back(Create{
-                "benchJob", {{"name", Term(Value(std::string(64, 'n')))}, {"data", Term(Value(std::string(128, 'd')))}}});
+            batch.operations.push_back(
+                Create{"benchJob",
+                       {{"name", Term(Value(std::string(64, 'n')))}, {"data", Term(Value(std::string(128, 'd')))}}});
             auto committed =
                 co_await store.commit(std::move(batch), Deadline::in(runtime.clock(), std::chrono::seconds(30)));
             if (!committed) throw std::runtime_error(committed.error().describe());

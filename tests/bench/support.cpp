@@ -80,8 +80,9 @@ double percentile(std::vector<double>& values, double part) {
 
 void report(const std::string& name, double figure, const std::string& unit, const std::string& peer,
             double peer_figure, const std::string& aim) {
-    boost::json::object line{{"name", name}, {"figure", rounded(figure)}, {"unit", unit}, {"peer", peer},
-                             {"peer_figure", rounded(peer_figure)}, {"ratio", rounded(figure / peer_figure)}};
+    boost::json::object line{
+        {"name", name}, {"figure", rounded(figure)},           {"unit", unit},
+        {"peer", peer}, {"peer_figure", rounded(peer_figure)}, {"ratio", rounded(figure / peer_figure)}};
     if (!aim.empty()) line["aim"] = aim;
     std::cout << line << std::endl;
 }

@@ -40,7 +40,8 @@ public:
         const auto done = passed || drawn_ == 0 ? drawn_ : drawn_ - 1;
         std::cout << "[fault] " << name_ << ": " << done << " cases passed, seeds " << first_ << " and on" << std::endl;
         if (!passed)
-            std::cout << "[fault] failed; this case alone: DROVER_FAULT_COUNT=1 DROVER_TEST_SEED=" << seed() << std::endl;
+            std::cout << "[fault] failed; this case alone: DROVER_FAULT_COUNT=1 DROVER_TEST_SEED=" << seed()
+                      << std::endl;
         if (const char* report = std::getenv("DROVER_FAULT_REPORT"))
             std::ofstream(report, std::ios::app) << R"({"name": ")" + name_ + R"(", "count": )" + std::to_string(done) +
                                                         R"(, "wanted": )" + std::to_string(wanted_) + R"(, "seed": )" +
