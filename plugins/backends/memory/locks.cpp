@@ -30,6 +30,7 @@ bool LockTable::hand_on(Entry& entry) {
     while (!entry.queue.empty()) {
         const auto ticket = std::move(entry.queue.front());
         entry.queue.pop_front();
+        ticket->queued = false;
         ticket->token = ticket->session->over() ? 0 : next_token();
         // A waiter that timed out or was cancelled at this moment has decided first: the next one.
         if (!ticket->waiter->finish(WaitOutcome::signalled) || ticket->token == 0) continue;
@@ -44,10 +45,12 @@ std::optional<std::uint64_t> LockTable::try_acquire(const std::string& name, con
     auto& in = shard(name);
     const std::lock_guard lock(in.mutex);
     // Asked under the lock: the sweep that ends a session comes to this shard after it was marked.
-    if (session->over() || find(in, name) != in.entries.end()) return std::nullopt;
-    const auto token = next_token();
-    in.entries.emplace(name, Entry{session, token, {}});
-    return token;
+    if (session->over()) return std::nullopt;
+    const auto [at, free] = in.entries.try_emplace(name);
+    if (!free && (!at->second.holder->over() || find(in, name) != in.entries.end())) return std::nullopt;
+    auto& entry = free ? at->second : in.entries[name];
+    entry.holder = session;
+    return entry.token = next_token();
 }
 
 void LockTable::enlist(const std::string& name, const LockTicketPtr& ticket, detail::WaiterPtr waiter,
@@ -61,7 +64,8 @@ void LockTable::enlist(const std::string& name, const LockTicketPtr& ticket, det
     const auto found = find(in, name);
     if (found != in.entries.end()) {
         ticket->waiter = std::move(waiter);
-        found->second.queue.push_back(ticket);
+        ticket->place = found->second.queue.insert(found->second.queue.end(), ticket);
+        ticket->queued = true;
         return;
     }
     ticket->token = next_token();
@@ -72,8 +76,9 @@ void LockTable::enlist(const std::string& name, const LockTicketPtr& ticket, det
 void LockTable::withdraw(const std::string& name, const LockTicketPtr& ticket) {
     auto& in = shard(name);
     const std::lock_guard lock(in.mutex);
-    const auto found = in.entries.find(name);
-    if (found != in.entries.end()) std::erase(found->second.queue, ticket);
+    if (!ticket->queued) return;
+    in.entries.find(name)->second.queue.erase(ticket->place);
+    ticket->queued = false;
 }
 
 void LockTable::release(const std::string& name, std::uint64_t token, const SessionPtr& session) {
@@ -96,6 +101,7 @@ std::optional<LockTable::Held> LockTable::holder(const std::string& name) {
 void LockTable::refuse(Entry& entry, const SessionRecord& session) {
     std::erase_if(entry.queue, [&](const LockTicketPtr& ticket) {
         if (ticket->session.get() != &session) return false;
+        ticket->queued = false;
         ticket->waiter->finish(WaitOutcome::signalled);
         return true;
     });
@@ -125,13 +131,15 @@ MemoryLocks::MemoryLocks(const WorldPtr& world, Context& context, SessionKeeper&
 Async<Result<Lease>> MemoryLocks::acquire(std::string name, Deadline deadline) {
     const auto session = keeper_.current();
     if (!session) co_return session.error();
-    const auto own = *session;
-    if (const auto token = table_.try_acquire(name, own)) co_return Lease{name, {0, *token}, own->handle()};
+    const auto& own = *session;
+    if (const auto token = table_.try_acquire(name, own))
+        co_return Lease{std::move(name), {0, *token}, own->handle()};
 
     auto& clock = context_.clock();
     look_after(name, clock.now());
     if (deadline.passed(clock)) {
-        if (const auto token = table_.try_acquire(name, own)) co_return Lease{name, {0, *token}, own->handle()};
+        if (const auto token = table_.try_acquire(name, own))
+            co_return Lease{std::move(name), {0, *token}, own->handle()};
         if (own->over()) co_return not_granted(*own);
         co_return Error(Errc::busy, "lock " + name + " is held by another");
     }
@@ -152,7 +160,7 @@ Async<Result<Lease>> MemoryLocks::acquire(std::string name, Deadline deadline) {
         table_.release(name, ticket->token, own->handle());
         co_return wait_error(WaitOutcome::cancelled, "lock " + name);
     }
-    co_return Lease{name, {0, ticket->token}, own->handle()};
+    co_return Lease{std::move(name), {0, ticket->token}, own->handle()};
 }
 
 Async<Result<void>> MemoryLocks::release(Lease lease) {

@@ -2,7 +2,7 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -13,14 +13,19 @@
 
 namespace drover::memory {
 
+struct LockTicket;
+using LockTicketPtr = std::shared_ptr<LockTicket>;  // owners: the queue and the coroutine that waits
+using LockQueue = std::list<LockTicketPtr>;
+
 /// One who waits for a name. Whoever takes it out of its queue has decided what becomes of it.
 struct LockTicket {
     explicit LockTicket(SessionRecordPtr from) : session(std::move(from)) {}
     const SessionRecordPtr session;
-    detail::WaiterPtr waiter;  // set when it joins the queue
-    std::uint64_t token = 0;   // set before the waiter is woken; 0 means that it did not get the name
+    detail::WaiterPtr waiter;    // set when it joins the queue
+    LockQueue::iterator place;   // while it is queued
+    bool queued = false;
+    std::uint64_t token = 0;     // set before the waiter is woken; 0 means that it did not get the name
 };
-using LockTicketPtr = std::shared_ptr<LockTicket>;  // owners: the queue and the coroutine that waits
 
 /// Who holds what in a world, and who waits for it in which order.
 ///
@@ -54,7 +59,7 @@ private:
     struct Entry {
         SessionRecordPtr holder;
         std::uint64_t token = 0;
-        std::deque<LockTicketPtr> queue;
+        LockQueue queue;
     };
     struct alignas(64) Shard {
         std::mutex mutex;
