@@ -1,10 +1,11 @@
 #include "drover/event.hpp"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/value_from.hpp>
 
 #include <charconv>
+
+#include "drover/json.hpp"
 
 namespace drover {
 
@@ -142,13 +143,11 @@ Result<Event> parse_event(std::string_view text) {
     if (text.size() > kLargestEvent)
         return Error(Errc::invalid, "an event of " + std::to_string(text.size()) + " bytes was given; at most " +
                                         std::to_string(kLargestEvent) + " are allowed");
-    json::parse_options options;
-    options.max_depth = kDeepestEvent;
-    json::error_code failure;
-    const auto parsed = json::parse(json::string_view(text), failure, {}, options);
-    if (failure)
-        return Error(Errc::invalid, "an event that is not JSON was given: " + failure.message(),
-                     "Events are JSON objects, at most " + std::to_string(kDeepestEvent) + " levels deep.");
+    const auto document = parse_json(text, kDeepestEvent);
+    if (!document)
+        return document.error().in("an event").with_hint("Events are JSON objects, at most " +
+                                                         std::to_string(kDeepestEvent) + " levels deep.");
+    const auto& parsed = *document;
     if (!parsed.is_object())
         return Error(Errc::invalid, "an event is " + std::string(kind_of(parsed)) + "; expected an object");
     Reader reader(parsed.get_object());
