@@ -6,6 +6,7 @@
 #include <Poco/Exception.h>
 #include <sqlite3.h>
 
+#include <cerrno>
 #include <list>
 #include <string_view>
 #include <unordered_map>
@@ -200,6 +201,7 @@ Result<sql::Effect> Connection::execute(const sql::Statement& statement) {
     const Use use(*prepared, Native::keeps(statement.text));
     if (native_->bind(use.get(), statement.values) != SQLITE_OK) return native_->error();
     native_->raised = 0;
+    errno = 0;
     if (sqlite3_step(use.get()) != SQLITE_DONE) return native_->error();
     auto* const database = native_->database;
     return sql::Effect{sqlite3_changes64(database),
@@ -212,6 +214,7 @@ Result<void> Connection::select(const sql::Statement& statement, const std::func
     const Use use(*prepared, Native::keeps(statement.text));
     if (native_->bind(use.get(), statement.values) != SQLITE_OK) return native_->error();
     const StatementCells cells(use.get());
+    errno = 0;
     int code = sqlite3_step(use.get());
     for (; code == SQLITE_ROW; code = sqlite3_step(use.get())) row(cells);
     if (code != SQLITE_DONE) return native_->error();

@@ -29,8 +29,11 @@ Error disk_failed(const std::string& text, int code, int system_error) {
 }  // namespace
 
 Error last_error(sqlite3* database, const std::string& file) {
+    // Of a commit that failed SQLite does not note the system's error; then errno still has it.
+    const int system_now = errno;
     const int code = sqlite3_extended_errcode(database);
-    const int system_error = sqlite3_system_errno(database);
+    const int system_noted = sqlite3_system_errno(database);
+    const int system_error = system_noted != 0 ? system_noted : system_now;
     const std::string message = sqlite3_errmsg(database);
     const auto of_file = [&](std::string_view what) { return std::string(what) + " " + file + ": " + message; };
     switch (code & 0xFF) {

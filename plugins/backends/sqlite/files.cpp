@@ -94,12 +94,14 @@ Result<std::unique_ptr<FileClaim>> FileClaim::take(const std::string& file, cons
     if (failure || !std::filesystem::is_directory(folder, failure))
         return Error(Errc::not_found, "the folder " + parent.string() + " of the database does not exist",
                      "Make it, or point the option file elsewhere.");
-    const auto path = (folder / given.filename()).string();
+    // A link to a database claims the database, so that there is one lock for one file.
+    auto path = (folder / given.filename()).string();
+    if (const auto target = std::filesystem::canonical(path, failure); !failure) path = target.string();
     const auto lock = take_lock(path);
     if (!lock) return lock.error();
     std::unique_ptr<FileClaim> claim(new FileClaim(path, *lock));
     // Nobody of this process has the file open now, so closing it here drops no lock of SQLite's.
-    if (auto made = make_file(path, folder.string()); !made) return made.error();
+    if (auto made = make_file(path, std::filesystem::path(path).parent_path().string()); !made) return made.error();
     for (const auto* suffix : {"", "-wal", "-shm"})
         if (auto done = tighten(path + suffix, log); !done) return done.error();
     return claim;

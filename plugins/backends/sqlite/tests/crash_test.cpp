@@ -55,7 +55,7 @@ TEST(SqliteCrash, NoAcknowledgedCommitIsLostAndNoneIsHalfThere) {
             ASSERT_TRUE(running) << running.error();
             longest = std::max(longest, std::chrono::steady_clock::now() - before);
             for (std::int64_t writer = 0; writer < writers; ++writer)
-                values[writer] = expect_whole(**running, writer, values[writer]);
+                values[writer] = expect_whole(**running, writer, values[writer], values[writer] + 1);
             expect_no_poison(**running);
         }
     }
