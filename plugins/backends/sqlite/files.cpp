@@ -8,8 +8,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
-#include "drover/result.hpp"
 
 namespace drover::sqlite {
 namespace {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "drover/log.hpp"
+#include "drover/result.hpp"
 
 namespace drover::sqlite {
 
