@@ -40,18 +40,22 @@ public:
     static constexpr std::string_view kSlot = "store";
     virtual ~Store() = default;
 
-    /// Makes the tables of `types`, beside those it knows. Additive differences are applied; a type whose
-    /// stored major version is newer is refused, a newer minor is accepted as it is; so two versions of
-    /// Drover can run side by side. Fields no longer declared keep their column.
-    /// Errors: invalid (the declarations, or a change that is not additive without a raised major),
-    ///         unsupported (the stored schema is of a newer major), unavailable, timeout.
+    /// Makes the tables of `types`, beside those it knows; from then on this instance works with them.
+    /// Additive differences are applied: a new field (null or its fallback in old records), an index, longer
+    /// text. A type whose stored major version is newer is refused; a newer minor is accepted as it is, and
+    /// keeps its indexes; so two versions of Drover can run side by side. Fields no longer declared keep
+    /// their column, and what they hold. Nothing is changed when anything is refused.
+    /// Errors: invalid (the declarations, a change that is not additive without a raised major, uniqueness
+    ///         that records contradict), unsupported (the stored schema is of a newer major), unavailable,
+    ///         timeout.
     virtual Async<Result<Migration>> migrate(std::vector<ResourceType> types, MigrateMode mode, Deadline deadline) = 0;
 
-    /// Errors: not_found, invalid (no such type), unavailable, timeout, cancelled.
+    /// Errors: not_found, invalid (no such type, a position that is not ours), unavailable, timeout, cancelled.
     virtual Async<Result<Record>> get(std::string type, std::int64_t id, Consistency consistency,
                                       Deadline deadline) = 0;
 
-    /// Errors: invalid (see check_query; a cursor that is not ours), unavailable, timeout, cancelled.
+    /// Errors: invalid (see check_query; a cursor of another query, a position that is not ours), unavailable,
+    ///         timeout, cancelled.
     virtual Async<Result<Page>> query(Query query, Consistency consistency, Deadline deadline) = 0;
 
     /// All of it or nothing.
