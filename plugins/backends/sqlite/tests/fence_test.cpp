@@ -97,7 +97,7 @@ TEST_F(SqliteFence, ACommitThatWasUnderWayWhenTheLeaseWasLostIsRefusedAsAWhole) 
                                Update{"job", job_, {{"state", "done"}}, {{"epoch", 1}}, {}}});
     ASSERT_FALSE(stale);
     EXPECT_EQ(stale.error().detail("operation"), "1");
-    const auto all = run(world_.open<Store>("store").query(Query{.type = "job"}, Consistency::primary(), soon()));
+    auto all = run(world_.open<Store>("store").query(Query{.type = "job"}, Consistency::primary(), soon()));
     EXPECT_EQ(all.value().rows.size(), 1u);
 }
 
