@@ -3,19 +3,22 @@
 namespace drover {
 
 Binding::Binding(std::string interface_id, Logger log, Metrics& metrics)
-    : interface_id_(std::move(interface_id)),
-      log_(std::move(log)),
-      metrics_(metrics),
-      instance_(std::make_shared<const std::string>()) {}
+    : interface_id_(std::move(interface_id)), log_(std::move(log)), metrics_(metrics) {}
 
 void Binding::bind(std::string instance, void* object) {
-    instance_.store(std::make_shared<const std::string>(std::move(instance)));
+    {
+        const std::lock_guard lock(mutex_);
+        instance_ = std::move(instance);
+    }
     target_.store(object);
 }
 
 void Binding::unbind() { target_.store(nullptr); }
 
-std::string Binding::instance() const { return *instance_.load(); }
+std::string Binding::instance() const {
+    const std::lock_guard lock(mutex_);
+    return instance_;
+}
 
 Error Binding::not_bound() const {
     const auto name = instance();

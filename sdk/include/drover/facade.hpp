@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,7 +66,8 @@ private:
     std::atomic<void*> target_{nullptr};
     std::atomic<long> in_flight_{0};
     std::atomic<std::uint64_t> generation_{1};
-    std::atomic<std::shared_ptr<const std::string>> instance_;
+    mutable std::mutex mutex_;
+    std::string instance_;  // guarded by mutex_
 };
 
 /// One guarded call: `call<Lease>(binding, "acquire", [..](LockService& s) { return s.acquire(..); })`.

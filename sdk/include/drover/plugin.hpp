@@ -143,10 +143,9 @@ constexpr Note make_note(const char (&id)[I], const char (&version)[V]) {
 /// `id` is lower-case words joined by dots, the last one is the instance's default name.
 #define DROVER_PLUGIN(plugin_id, plugin_version, ...)                                                        \
     extern "C" {                                                                                             \
-    __attribute__((section(".note.drover"), used, aligned(4))) extern const ::drover::abi::Note              \
-        drover_plugin_note;                                                                                  \
-    constinit const ::drover::abi::Note drover_plugin_note =                                                 \
-        ::drover::abi::make_note(plugin_id, plugin_version);                                                 \
+    extern const ::drover::abi::Note drover_plugin_note;                                                     \
+    __attribute__((section(".note.drover"), used, aligned(4))) constinit const ::drover::abi::Note           \
+        drover_plugin_note = ::drover::abi::make_note(plugin_id, plugin_version);                            \
     __attribute__((visibility("default"))) const ::drover::Descriptor* drover_plugin_entry() {               \
         static const ::drover::Descriptor descriptor __VA_ARGS__;                                            \
         return &descriptor;                                                                                  \

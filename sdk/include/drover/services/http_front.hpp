@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "drover/clock.hpp"
 #include "drover/facade.hpp"
 #include "drover/options.hpp"
 
