@@ -36,18 +36,24 @@ std::vector<Refusal> refusals() {
         {"no_note", Errc::invalid, {"no plugin note"}, "DROVER_PLUGIN"},
         {"wrong_magic", Errc::invalid, {"wrong magic"}, "build it anew"},
         {"other_note_version", Errc::invalid, {"note of version 2", "reads version 1"}, "Rebuild the plugin"},
-        {"newer_major", Errc::unsupported,
+        {"newer_major",
+         Errc::unsupported,
          {"test.altered 1.2.3", "SDK " + sdk(DROVER_ABI_MAJOR + 1, DROVER_ABI_MINOR), "has SDK " + kOurs},
          "Upgrade Drover"},
-        {"newer_minor", Errc::unsupported,
-         {"test.altered 1.2.3", "SDK " + sdk(DROVER_ABI_MAJOR, DROVER_ABI_MINOR + 1), "newer than this Drover's SDK " + kOurs},
+        {"newer_minor",
+         Errc::unsupported,
+         {"test.altered 1.2.3", "SDK " + sdk(DROVER_ABI_MAJOR, DROVER_ABI_MINOR + 1),
+          "newer than this Drover's SDK " + kOurs},
          "Upgrade Drover, or build the plugin against SDK " + kOurs},
-        {"other_toolchain", Errc::unsupported,
+        {"other_toolchain",
+         Errc::unsupported,
          {"test.altered 1.2.3", "plugin: " + other_toolchain, "Drover: " + std::string(DROVER_TOOLCHAIN)},
          "Rebuild the plugin with the compiler and Boost"},
         {"wrong_id", Errc::invalid, {"\"Test.altered\""}, "lower-case words"},
         {"no_entry", Errc::unsupported, {"test.load 1.2.3", "drover_plugin_entry"}, "drover_add_plugin"},
-        {"undefined_symbol", Errc::unsupported, {"test.load 1.2.3", "undefined symbol", "nobody_defines_this"},
+        {"undefined_symbol",
+         Errc::unsupported,
+         {"test.load 1.2.3", "undefined symbol", "nobody_defines_this"},
          "Link the plugin with every library"},
         {"missing_library", Errc::unsupported, {"test.missing-library 1.2.3", "libbad_gone"}, "ldd "},
         {"null_descriptor", Errc::invalid, {"test.load", "there is none"}, kAuthor},
@@ -116,8 +122,7 @@ TEST(RefusedFile, AnEmptyFileAndATextFile) {
     const TemporaryFolder folder;
     for (const auto* content : {"", "\x7f", "This is not a library, although it is called one.\n"}) {
         test::write_file(folder / "text.so", content);
-        expect_refused(folder / "text.so",
-                       {"", Errc::invalid, {"not a 64-bit shared library"}, "drover_add_plugin"});
+        expect_refused(folder / "text.so", {"", Errc::invalid, {"not a 64-bit shared library"}, "drover_add_plugin"});
     }
 }
 
@@ -157,6 +162,18 @@ TEST(RefusedFile, ALibraryCutAtAnyPlace) {
         EXPECT_NE(plugin.error().hint(), "") << plugin.error();
     }
     // As long as the section table is whole nothing tells the note's reader of a cut; the loader has the last word.
+}
+
+TEST(RefusedFile, ASectionTableOfManyEntriesWithoutSize) {
+    auto library = test::read_file(bad("good"));
+    Elf64_Ehdr header;
+    std::memcpy(&header, library.data(), sizeof header);
+    header.e_shentsize = 0;
+    header.e_shnum = 0xffff;
+    std::memcpy(library.data(), &header, sizeof header);
+    const TemporaryFolder folder;
+    test::write_file(folder / "endless.so", library);
+    expect_refused(folder / "endless.so", {"", Errc::invalid, {"section table"}, "build it again"});
 }
 
 TEST(RefusedFile, IsListedAndDoesNotKeepAServerFromStarting) {

@@ -94,7 +94,8 @@ Result<PluginNote> read_note(const std::filesystem::path& file) {
                      "Check the path and its permissions, and the key plugin.path.");
     std::error_code unknown;
     if (std::filesystem::is_directory(file, unknown))
-        return refused(file, "is a folder, not a shared library", "Folders with plugins belong into the key plugin.path.");
+        return refused(file, "is a folder, not a shared library",
+                       "Folders with plugins belong into the key plugin.path.");
     const auto header = elf.read<Elf64_Ehdr>(0);
     if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
         header->e_type != ET_DYN)
@@ -106,10 +107,13 @@ Result<PluginNote> read_note(const std::filesystem::path& file) {
     constexpr auto kMachine = EM_AARCH64;
 #endif
     if (header->e_machine != kMachine)
-        return refused(file, "was built for " + machine_name(header->e_machine) + "; this Drover runs on " +
-                                 machine_name(kMachine),
-                       "Build the plugin on a machine like this one.");
-    if (header->e_shnum == 0 || !elf.holds(header->e_shoff, std::uint64_t{header->e_shnum} * header->e_shentsize))
+        return refused(
+            file,
+            "was built for " + machine_name(header->e_machine) + "; this Drover runs on " + machine_name(kMachine),
+            "Build the plugin on a machine like this one.");
+    // Entries of another size would make work without end out of a small file.
+    if (header->e_shnum == 0 || header->e_shentsize != sizeof(Elf64_Shdr) ||
+        !elf.holds(header->e_shoff, std::uint64_t{header->e_shnum} * header->e_shentsize))
         return refused(file, "is cut short or stripped of its section table, so its plugin note cannot be read",
                        "Copy or build it again.");
 
@@ -123,7 +127,8 @@ Result<PluginNote> read_note(const std::filesystem::path& file) {
         if (name == ".note.gnu.build-id") note.build_id = read_build_id(elf, *section);
         if (name != ".note.drover") continue;
         const auto raw = elf.read<abi::Note>(section->sh_offset);
-        if (!raw || text_of(raw->name) != "DROVER" || std::memcmp(raw->body.magic, abi::kMagic, sizeof abi::kMagic) != 0)
+        if (!raw || text_of(raw->name) != "DROVER" ||
+            std::memcmp(raw->body.magic, abi::kMagic, sizeof abi::kMagic) != 0)
             return refused(file, "has a plugin note with wrong magic",
                            "The file is damaged, or not a Drover plugin; build it anew with DROVER_PLUGIN.");
         if (raw->body.note_version != abi::kNoteVersion || raw->body_size != sizeof(abi::NoteBody))
@@ -162,11 +167,11 @@ Result<void> check_note(const PluginNote& note, const std::filesystem::path& fil
                      who + ": built for SDK " + theirs + ", which is newer than this Drover's SDK " + ours,
                      "Upgrade Drover, or build the plugin against SDK " + ours + ".");
     if (note.toolchain != DROVER_TOOLCHAIN)
-        return Error(Errc::unsupported,
-                     who + ": built with another toolchain.\n  plugin: " + note.toolchain +
-                         "\n  Drover: " + DROVER_TOOLCHAIN,
-                     "Rebuild the plugin with the compiler and Boost that built this Drover, through "
-                     "find_package(drover).");
+        return Error(
+            Errc::unsupported,
+            who + ": built with another toolchain.\n  plugin: " + note.toolchain + "\n  Drover: " + DROVER_TOOLCHAIN,
+            "Rebuild the plugin with the compiler and Boost that built this Drover, through "
+            "find_package(drover).");
     return ok;
 }
 
