@@ -124,8 +124,8 @@ private:
     Result<void> compare(const ResourceType& type, const Expecting& operation, std::int64_t& version) {
         Statement select{"SELECT " + dialect_.quoted("version"), {Value(operation.id)}};
         for (const auto& one : operation.expect) select.text += ", " + dialect_.quoted(one.field);
-        select.text += " FROM " + dialect_.quoted(type.name) + " WHERE " + dialect_.quoted("id") + " = ?" +
-                       dialect_.locking();
+        select.text +=
+            " FROM " + dialect_.quoted(type.name) + " WHERE " + dialect_.quoted("id") + " = ?" + dialect_.locking();
         bool found = false;
         Result<void> verdict = ok;
         const auto selected = session_.select(select, [&](const Cells& cells) {

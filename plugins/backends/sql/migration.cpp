@@ -111,13 +111,15 @@ private:
                          "Declare a new field, copy the values, and stop declaring this one later.");
         std::string change;
         if (field.type != before.type) change = "became " + std::string(to_string(field.type));
-        else if (field.nullable != before.nullable) change = field.nullable ? "may now be null" : "may no longer be null";
+        else if (field.nullable != before.nullable)
+            change = field.nullable ? "may now be null" : "may no longer be null";
         else if (field.longest < before.longest) change = "became shorter";
         const bool grew = field.longest > before.longest;
         if (newer_minor_ && change.empty()) return ok;
         if (!change.empty() && !raised_)
-            return wrong(field, change + ", which is not additive to version " +
-                                    version_of(known_->major, known_->minor), advice);
+            return wrong(field,
+                         change + ", which is not additive to version " + version_of(known_->major, known_->minor),
+                         advice);
         if (before.nullable && !field.nullable) {
             if (field.fallback.is_null())
                 return wrong(field, "may no longer be null, but records that exist may hold null",
@@ -140,12 +142,12 @@ private:
     }
 
     void note_field(const Field& field, std::size_t place) {
-        plan_.notes.push_back({"INSERT INTO drover_fields (type, name, place, kind, target, longest, nullable, fallback) "
-                               "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                               {Value(type_.name), Value(field.name), Value(static_cast<std::int64_t>(place)),
-                                Value(to_string(field.type)), Value(field.target),
-                                Value(static_cast<std::int64_t>(field.longest)), Value(field.nullable ? 1 : 0),
-                                Value(pack_value(field.fallback))}});
+        plan_.notes.push_back(
+            {"INSERT INTO drover_fields (type, name, place, kind, target, longest, nullable, fallback) "
+             "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             {Value(type_.name), Value(field.name), Value(static_cast<std::int64_t>(place)),
+              Value(to_string(field.type)), Value(field.target), Value(static_cast<std::int64_t>(field.longest)),
+              Value(field.nullable ? 1 : 0), Value(pack_value(field.fallback))}});
     }
 
     void plan_indexes() {
@@ -194,7 +196,8 @@ KnownType* find(std::vector<KnownType>& types, std::string_view name) {
 Result<std::vector<KnownType>> read_known_types(Session& session) {
     std::vector<KnownType> types;
     auto read = session.select({"SELECT name, major, minor FROM drover_types ORDER BY name"}, [&](const Cells& cells) {
-        types.push_back({cells.text(0), static_cast<int>(cells.integer(1)), static_cast<int>(cells.integer(2)), {}, {}});
+        types.push_back(
+            {cells.text(0), static_cast<int>(cells.integer(1)), static_cast<int>(cells.integer(2)), {}, {}});
     });
     if (!read) return read.error();
     read = session.select(
@@ -225,8 +228,8 @@ Result<MigrationPlan> plan_migration(const Dialect& dialect, const std::vector<K
                                      const Schema& declared) {
     MigrationPlan plan;
     for (const auto& type : declared.types()) {
-        const auto at = std::find_if(known.begin(), known.end(),
-                                     [&](const KnownType& other) { return other.name == type->name; });
+        const auto at =
+            std::find_if(known.begin(), known.end(), [&](const KnownType& other) { return other.name == type->name; });
         auto planned = TypePlan(dialect, *type, at == known.end() ? nullptr : &*at, plan).make();
         if (!planned) return planned.error();
     }

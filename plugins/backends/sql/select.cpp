@@ -96,7 +96,8 @@ private:
         std::string text = " ORDER BY ";
         for (const auto& key : plan.keys_) text += key_column(key) + (key.descending ? " DESC, " : ", ");
         text.resize(text.size() - 2);
-        for (std::size_t i = 0; i < query_.include.size(); ++i) text += ", i" + std::to_string(i) + "." + dialect_.quoted("id");
+        for (std::size_t i = 0; i < query_.include.size(); ++i)
+            text += ", i" + std::to_string(i) + "." + dialect_.quoted("id");
         return text;
     }
 
@@ -150,7 +151,9 @@ private:
             case Op::gt: return compare(">");
             case Op::gte: return compare(">=");
             case Op::like: statement.values.push_back(condition.values.front()); return dialect_.like(column);
-            case Op::not_like: statement.values.push_back(condition.values.front()); return "NOT " + dialect_.like(column);
+            case Op::not_like:
+                statement.values.push_back(condition.values.front());
+                return "NOT " + dialect_.like(column);
             default: break;
         }
         Statement part;

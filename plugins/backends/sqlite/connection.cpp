@@ -88,7 +88,8 @@ struct Connection::Native {
     };
 
     Native(std::string path, Role role)
-        : file(std::move(path)), session("SQLite", file, kLoginSeconds),
+        : file(std::move(path)),
+          session("SQLite", file, kLoginSeconds),
           database(Poco::Data::SQLite::Utility::dbHandle(session)) {
         sqlite3_extended_result_codes(database, 1);
         sqlite3_busy_timeout(database, static_cast<int>(kLoginSeconds) * 1000);
@@ -182,9 +183,12 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string& file, Ro
     // FULL: a commit is on the disk before it is acknowledged. Checkpoints are the writer's business.
     static const std::vector<std::string> common = {"PRAGMA trusted_schema = OFF", "PRAGMA temp_store = MEMORY",
                                                     "PRAGMA wal_autocheckpoint = 0"};
-    static const std::vector<std::string> writer = {
-        "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = FAST",
-        "PRAGMA cell_size_check = ON", "PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16384"};
+    static const std::vector<std::string> writer = {"PRAGMA journal_mode = WAL",
+                                                    "PRAGMA synchronous = FULL",
+                                                    "PRAGMA secure_delete = FAST",
+                                                    "PRAGMA cell_size_check = ON",
+                                                    "PRAGMA journal_size_limit = 67108864",
+                                                    "PRAGMA cache_size = -16384"};
     static const std::vector<std::string> reader = {"PRAGMA query_only = ON"};
     for (const auto* texts : {&common, role == Role::writer ? &writer : &reader})
         for (const auto& text : *texts)
@@ -238,9 +242,8 @@ int Connection::log_pages() const { return native_->log_pages; }
 Result<void> Connection::checkpoint(bool patient) {
     auto* const database = native_->database;
     if (patient) sqlite3_busy_timeout(database, kPatienceMs);
-    const int code = sqlite3_wal_checkpoint_v2(database, nullptr,
-                                               patient ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE,
-                                               nullptr, nullptr);
+    const int code = sqlite3_wal_checkpoint_v2(
+        database, nullptr, patient ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
     if (patient) sqlite3_busy_timeout(database, static_cast<int>(kLoginSeconds) * 1000);
     if (code != SQLITE_OK && code != SQLITE_BUSY) return native_->error();
     return ok;

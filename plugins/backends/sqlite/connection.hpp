@@ -21,8 +21,7 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     Result<sql::Effect> execute(const sql::Statement& statement) override;
-    Result<void> select(const sql::Statement& statement,
-                        const std::function<void(const sql::Cells&)>& row) override;
+    Result<void> select(const sql::Statement& statement, const std::function<void(const sql::Cells&)>& row) override;
     /// BEGIN, COMMIT and their like.
     Result<void> run(const std::string& text);
     /// Rolls back whatever is open; that cannot fail in a way that matters.

@@ -38,9 +38,7 @@ std::string SqliteDialect::index_name(std::string_view type, const Index& index)
 }
 
 /// Our own function: SQLite's LIKE ignores case and stops at a zero byte.
-std::string SqliteDialect::like(std::string_view column) const {
-    return "drover_like(" + std::string(column) + ", ?)";
-}
+std::string SqliteDialect::like(std::string_view column) const { return "drover_like(" + std::string(column) + ", ?)"; }
 
 /// As a range, which an index serves: from the text to the first text that does not begin with it.
 void SqliteDialect::add_prefix(sql::Statement& statement, std::string_view column, std::string_view text) const {

@@ -11,9 +11,7 @@
 namespace drover::sqlite {
 namespace {
 
-bool is_limit(int system_error) {
-    return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG;
-}
+bool is_limit(int system_error) { return system_error == ENOSPC || system_error == EDQUOT || system_error == EFBIG; }
 
 Error no_space(const std::string& file, std::string_view why) {
     return Error(Errc::exhausted, "no space for the database " + file + ": " + std::string(why),
@@ -61,8 +59,9 @@ Error last_error(sqlite3* database, const std::string& file) {
         case SQLITE_CANTOPEN:
         case SQLITE_PERM:
         case SQLITE_READONLY:
-        case SQLITE_AUTH: return Error(Errc::unavailable, of_file("cannot open for writing"),
-                                       "Look at the owner and the permissions of the file and its folder.");
+        case SQLITE_AUTH:
+            return Error(Errc::unavailable, of_file("cannot open for writing"),
+                         "Look at the owner and the permissions of the file and its folder.");
         case SQLITE_INTERRUPT: return Error(Errc::timeout, "the query was given up, nobody waits for it any more");
         case SQLITE_NOMEM: return Error(Errc::exhausted, "out of memory in " + file);
         case SQLITE_TOOBIG: return Error(Errc::invalid, "larger than the database allows: " + message);

@@ -8,7 +8,8 @@ struct sqlite3;
 
 namespace drover::sqlite {
 
-/// What SQLite's last failure on `database` means to a caller; to be asked at once after it. Detail `disk` = "damaged" when the file is.
+/// What SQLite's last failure on `database` means to a caller; to be asked at once after it. Detail `disk` = "damaged"
+/// when the file is.
 Error last_error(sqlite3* database, const std::string& file);
 
 /// The file's content is broken: nothing but a backup helps.

@@ -10,7 +10,6 @@
 #include <filesystem>
 #include <utility>
 
-
 namespace drover::sqlite {
 namespace {
 
@@ -62,7 +61,7 @@ Result<int> take_lock(const std::string& file) {
 
 /// SQLite gives its -wal and -shm the permissions of the database.
 Result<void> tighten(const std::string& path, const Logger& log) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return ok;
     if (!S_ISREG(status.st_mode))
         return Error(Errc::invalid, path + " is not a plain file", "Give the store a file of its own.");

@@ -33,16 +33,15 @@ Result<std::unique_ptr<Plugin>> create(const Config& config, Context& context) {
 }  // namespace
 }  // namespace drover::sqlite
 
-DROVER_PLUGIN("drover.sqlite", "0.1.0",
-              {
-                  .summary = "The store in one SQLite file, durable, for one server process",
-                  .provides = {drover::service<drover::Store>(
-                      {{"durable", "true"}, {"shared", "false"}, {"replicas", "false"}})},
-                  .options =
-                      {
-                          drover::text("file", "store.db", "Database file; relative names are below server.home."),
-                          drover::integer("readers", 4, 1, 64,
-                                          "Connections that read at the same time, each with a thread."),
-                      },
-                  .create = drover::sqlite::create,
-              });
+DROVER_PLUGIN(
+    "drover.sqlite", "0.1.0",
+    {
+        .summary = "The store in one SQLite file, durable, for one server process",
+        .provides = {drover::service<drover::Store>({{"durable", "true"}, {"shared", "false"}, {"replicas", "false"}})},
+        .options =
+            {
+                drover::text("file", "store.db", "Database file; relative names are below server.home."),
+                drover::integer("readers", 4, 1, 64, "Connections that read at the same time, each with a thread."),
+            },
+        .create = drover::sqlite::create,
+    });

@@ -54,8 +54,8 @@ Result<void> SqliteStore::open(Deadline deadline) {
     tasks_ = std::make_unique<TaskGroup>(context_.executor());
     tasks_->spawn("sqlite.recovery", [this] { return keep_trying(); });
     if (context_.resource_types().empty()) return ok;
-    const auto migrated = block_on(context_.executor(),
-                                   migrate(context_.resource_types(), MigrateMode::apply, deadline), left(deadline));
+    const auto migrated =
+        block_on(context_.executor(), migrate(context_.resource_types(), MigrateMode::apply, deadline), left(deadline));
     if (migrated) return ok;
     (void)close(deadline);
     return migrated.error();
@@ -85,8 +85,7 @@ Result<void> SqliteStore::close(Deadline deadline) {
 
 Health SqliteStore::health() const {
     if (!writer_) return Health::failed("the store is closed");
-    if (readers_->damaged())
-        return Health::failed("the database " + claim_->file() + " is damaged: restore a backup");
+    if (readers_->damaged()) return Health::failed("the database " + claim_->file() + " is damaged: restore a backup");
     return writer_->health();
 }
 
@@ -126,7 +125,8 @@ Result<Migration> SqliteStore::migrate_now(Connection& session, const std::vecto
         const auto done = session.execute(statement);
         if (done) continue;
         if (const auto key = sql::key_of(done.error()); !key.empty())
-            return Error(Errc::invalid, "records that exist have the same " + std::string(key) + ", which is to be unique",
+            return Error(Errc::invalid,
+                         "records that exist have the same " + std::string(key) + ", which is to be unique",
                          "Change one of each such pair before the index is declared.");
         return done.error().in("migrating: " + statement.text);
     }

@@ -46,7 +46,8 @@ Error closed() { return Error(Errc::unavailable, "the store is closed"); }
 }  // namespace
 
 Writer::Writer(Context& context, std::string file)
-    : context_(context), file_(std::move(file)),
+    : context_(context),
+      file_(std::move(file)),
       commits_(context.metrics().counter("drover_store_commits_total", "Batches committed",
                                          {{"instance", context.instance()}, {"outcome", "done"}})),
       refusals_(context.metrics().counter("drover_store_commits_total", "Batches committed",
@@ -282,8 +283,9 @@ void Writer::settle(const Group& group, const Error& error) {
 /// The smallest commit there is.
 Result<void> Writer::try_commit(Connection& session) {
     if (auto begun = session.run("BEGIN IMMEDIATE"); !begun) return begun;
-    auto written = session.execute({"INSERT INTO drover_meta (name, number) VALUES ('trials', 1) "
-                                    "ON CONFLICT (name) DO UPDATE SET number = number + 1"});
+    auto written =
+        session.execute({"INSERT INTO drover_meta (name, number) VALUES ('trials', 1) "
+                         "ON CONFLICT (name) DO UPDATE SET number = number + 1"});
     Result<void> done = ok;
     if (!written) done = written.error();
     else done = session.run("COMMIT");

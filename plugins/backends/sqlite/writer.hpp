@@ -93,11 +93,11 @@ private:
     std::unique_ptr<BlockingPool> pool_;
 
     mutable std::mutex mutex_;
-    std::deque<Job> queue_;            // guarded by mutex_
-    std::size_t queued_bytes_ = 0;     // guarded by mutex_
-    bool pumping_ = false;             // guarded by mutex_
-    std::optional<Error> trouble_;     // guarded by mutex_
-    std::optional<Error> log_trouble_; // guarded by mutex_
+    std::deque<Job> queue_;             // guarded by mutex_
+    std::size_t queued_bytes_ = 0;      // guarded by mutex_
+    bool pumping_ = false;              // guarded by mutex_
+    std::optional<Error> trouble_;      // guarded by mutex_
+    std::optional<Error> log_trouble_;  // guarded by mutex_
     std::condition_variable idle_;
 
     std::atomic<std::int64_t> durable_{0};

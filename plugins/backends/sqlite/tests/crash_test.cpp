@@ -16,7 +16,8 @@ using Values = std::map<std::int64_t, std::int64_t>;  // by writer
 std::string own_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path().string(); }
 
 /// Runs the workload, kills it at a random moment, and adds what it acknowledged.
-void run_and_kill(const std::filesystem::path& home, std::mt19937_64& random, std::int64_t writers, Values& acknowledged) {
+void run_and_kill(const std::filesystem::path& home, std::mt19937_64& random, std::int64_t writers,
+                  Values& acknowledged) {
     test::Process process({.words = {own_folder() + "/sqlite_workload", home.string(), std::to_string(random()),
                                      std::to_string(writers)}});
     if (random() % 5 == 0) {

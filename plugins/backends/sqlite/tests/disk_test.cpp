@@ -38,7 +38,9 @@ protected:
         EXPECT_TRUE(found) << found.error();
         return found ? static_cast<std::int64_t>(found->rows.size()) : 0;
     }
-    bool is_well() { return running_->eventually([&] { return running_->health().state == Health::State::ok; }); }
+    bool is_well() {
+        return running_->eventually([&] { return running_->health().state == Health::State::ok; });
+    }
     /// Whatever is broken now: refused with `code`, told to operators, and all of it over after `mend`.
     void expect_refused_and_recovered(Errc code, const std::function<void()>& mend) {
         const auto refused = running_->commit({step(kKept)}, "refused");
@@ -130,7 +132,8 @@ TEST_F(SqliteDisk, WhenReadingFailsReadsSayUnavailableUntilItWorks) {
 
 TEST_F(SqliteDisk, ACheckpointThatFailsLosesNothingAndIsToldAndMadeUpFor) {
     std::vector<Operation> large;
-    for (int i = 0; i < 1'000; ++i) large.push_back(Create{"cell", {{"writer", i}, {"half", 0}, {"filler", std::string(4'000, 'c')}}});
+    for (int i = 0; i < 1'000; ++i)
+        large.push_back(Create{"cell", {{"writer", i}, {"half", 0}, {"filler", std::string(4'000, 'c')}}});
     disk_.break_it(Fault::write_error, "store.db");
     for (int round = 0; round < 3; ++round) {
         for (auto& operation : large) std::get<Create>(operation).values[1].second = Value(round);
@@ -183,7 +186,7 @@ TEST_F(SqliteDisk, ManyWritersShareAFlush) {
 
 /// The real thing: a file may grow no further. The kernel says EFBIG, as it says EDQUOT for a quota.
 TEST_F(SqliteDisk, AtALimitOfFileSizeLargeBatchesAreRefusedAndSmallOnesGoOn) {
-    struct rlimit before{};
+    struct rlimit before {};
     ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
     const auto handler = std::signal(SIGXFSZ, SIG_IGN);
     struct rlimit lowered = before;
@@ -238,7 +241,8 @@ TEST(SqliteRealDisk, AFullFileSystemIsReportedRefusedAndRecoveredFrom) {
     {
         std::ofstream file(ballast, std::ios::binary);
         const std::string block(4096, 'b');
-        while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {}
+        while (file.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
+        }
     }
     Result<Committed> last = Error(Errc::internal, "not tried");
     std::int64_t number = 1;

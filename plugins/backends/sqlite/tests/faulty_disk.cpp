@@ -40,10 +40,10 @@ void apply(std::string& content, const Change& change, std::size_t bytes) {
 
 struct FaultyDisk::State {
     mutable std::mutex mutex;
-    Fault fault = Fault::none;          // guarded by mutex
-    std::string suffix;                 // guarded by mutex
-    int times = 0;                      // guarded by mutex
-    int shown = 0;                      // guarded by mutex
+    Fault fault = Fault::none;           // guarded by mutex
+    std::string suffix;                  // guarded by mutex
+    int times = 0;                       // guarded by mutex
+    int shown = 0;                       // guarded by mutex
     std::map<std::string, Image> files;  // guarded by mutex; databases and their logs, by path
 
     sqlite3_vfs vfs{};
@@ -99,7 +99,8 @@ int write(sqlite3_file* handle, const void* from, int bytes, sqlite3_int64 at) {
     const int code = file.real()->pMethods->xWrite(file.real(), from, bytes, at);
     if (code == SQLITE_OK)
         file.state->files[*file.name].pending.push_back(
-            {static_cast<std::uint64_t>(at), std::string(static_cast<const char*>(from), static_cast<std::size_t>(bytes))});
+            {static_cast<std::uint64_t>(at),
+             std::string(static_cast<const char*>(from), static_cast<std::size_t>(bytes))});
     return code;
 }
 
@@ -128,11 +129,17 @@ int sync(sqlite3_file* handle, int flags) {
 }
 
 // The rest is handed on.
-int file_size(sqlite3_file* f, sqlite3_int64* size) { return file_of(f).real()->pMethods->xFileSize(file_of(f).real(), size); }
+int file_size(sqlite3_file* f, sqlite3_int64* size) {
+    return file_of(f).real()->pMethods->xFileSize(file_of(f).real(), size);
+}
 int lock_file(sqlite3_file* f, int level) { return file_of(f).real()->pMethods->xLock(file_of(f).real(), level); }
 int unlock_file(sqlite3_file* f, int level) { return file_of(f).real()->pMethods->xUnlock(file_of(f).real(), level); }
-int check_lock(sqlite3_file* f, int* out) { return file_of(f).real()->pMethods->xCheckReservedLock(file_of(f).real(), out); }
-int control(sqlite3_file* f, int op, void* arg) { return file_of(f).real()->pMethods->xFileControl(file_of(f).real(), op, arg); }
+int check_lock(sqlite3_file* f, int* out) {
+    return file_of(f).real()->pMethods->xCheckReservedLock(file_of(f).real(), out);
+}
+int control(sqlite3_file* f, int op, void* arg) {
+    return file_of(f).real()->pMethods->xFileControl(file_of(f).real(), op, arg);
+}
 int sector_size(sqlite3_file* f) { return file_of(f).real()->pMethods->xSectorSize(file_of(f).real()); }
 int characteristics(sqlite3_file* f) { return file_of(f).real()->pMethods->xDeviceCharacteristics(file_of(f).real()); }
 int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out) {
@@ -145,8 +152,9 @@ void shm_barrier(sqlite3_file* f) { file_of(f).real()->pMethods->xShmBarrier(fil
 int shm_unmap(sqlite3_file* f, int remove) { return file_of(f).real()->pMethods->xShmUnmap(file_of(f).real(), remove); }
 
 const sqlite3_io_methods kMethods = {
-    2,         close_file, read,          write,   truncate,    sync,            file_size, lock_file, unlock_file,
-    check_lock, control,   sector_size, characteristics, shm_map,   shm_lock,  shm_barrier, shm_unmap, nullptr, nullptr};
+    2,           close_file, read,    write,       truncate,        sync,    file_size, lock_file,
+    unlock_file, check_lock, control, sector_size, characteristics, shm_map, shm_lock,  shm_barrier,
+    shm_unmap,   nullptr,    nullptr};
 
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* handle, int flags, int* out_flags) {
     auto& state = state_of(vfs);

@@ -13,9 +13,9 @@ class FaultyDisk {
 public:
     enum class Fault : unsigned char {
         none,
-        full,          ///< writing says that the disk is full
-        write_error,   ///< writing fails
-        sync_error,    ///< flushing fails; what was written is in the file
+        full,         ///< writing says that the disk is full
+        write_error,  ///< writing fails
+        sync_error,   ///< flushing fails; what was written is in the file
         read_error,
     };
 

@@ -41,9 +41,7 @@ protected:
     Result<Committed> commit(std::vector<Operation> operations) {
         return run(world_.open<Store>("store").commit(Batch{{}, std::move(operations)}, soon()));
     }
-    Record job() {
-        return run(world_.open<Store>("store").get("job", job_, Consistency::primary(), soon())).value();
-    }
+    Record job() { return run(world_.open<Store>("store").get("job", job_, Consistency::primary(), soon())).value(); }
     Result<Lease> acquire(std::string_view server) {
         auto& clock = locks_.clock(server);
         return run(locks_.open<LockService>(server).acquire("job/1", Deadline::in(clock, 20s)));
@@ -51,8 +49,8 @@ protected:
     /// Takes the job over from whoever holds it, as a process server does under its lock.
     Result<Committed> claim(const std::string& server) {
         const auto epoch = job()["epoch"].integer();
-        return commit({Update{"job", job_, {{"state", "running"}, {"owner", server}, {"epoch", epoch + 1}},
-                              {{"epoch", epoch}}, {}}});
+        return commit({Update{
+            "job", job_, {{"state", "running"}, {"owner", server}, {"epoch", epoch + 1}}, {{"epoch", epoch}}, {}}});
     }
     Result<Committed> finish(std::int64_t epoch) {
         return commit({Update{"job", job_, {{"state", "done"}}, {{"state", "running"}, {"epoch", epoch}}, {}}});
@@ -84,7 +82,8 @@ TEST_F(SqliteFence, AHolderSuspendedPastItsLeaseHasItsCommitsRefusedWhenItGoesOn
     EXPECT_EQ(job()["owner"], Value("bob"));
 
     locks_.resume("alice");
-    EXPECT_TRUE(conformance::eventually(locks_, [&] { return alices->lost(); })) << "her claim is gone, and she is told";
+    EXPECT_TRUE(conformance::eventually(locks_, [&] { return alices->lost(); }))
+        << "her claim is gone, and she is told";
     EXPECT_FALSE(finish(1)) << "later is no better";
     EXPECT_TRUE(finish(2));
     EXPECT_EQ(job()["state"], Value("done"));

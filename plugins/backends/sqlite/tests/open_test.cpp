@@ -15,7 +15,7 @@ namespace {
 std::string own_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path().string(); }
 
 mode_t mode_of(const std::filesystem::path& file) {
-    struct stat status{};
+    struct stat status {};
     EXPECT_EQ(::stat(file.c_str(), &status), 0) << file;
     return status.st_mode & 07777;
 }
@@ -33,12 +33,14 @@ void run_sql(const std::filesystem::path& file, const std::string& text) {
 class SqliteOpen : public testing::Test {
 protected:
     std::unique_ptr<RunningStore> start(std::map<std::string, std::string> options = {}) {
-        auto running = RunningStore::start({.home = home_.path(), .types = workload_types(), .options = std::move(options)});
+        auto running =
+            RunningStore::start({.home = home_.path(), .types = workload_types(), .options = std::move(options)});
         EXPECT_TRUE(running) << running.error();
         return running ? std::move(*running) : nullptr;
     }
     Error refused(std::map<std::string, std::string> options = {}) {
-        auto running = RunningStore::start({.home = home_.path(), .types = workload_types(), .options = std::move(options)});
+        auto running =
+            RunningStore::start({.home = home_.path(), .types = workload_types(), .options = std::move(options)});
         EXPECT_FALSE(running) << "it was opened";
         return running ? Error(Errc::internal, "it was opened") : running.error();
     }

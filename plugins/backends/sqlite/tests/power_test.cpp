@@ -83,8 +83,9 @@ TEST(SqlitePower, ACutWhileFlushesFailLeavesTheTruthToBeAskedFor) {
             for (kept = 0; kept < static_cast<std::int64_t>(commits); ++kept)
                 ASSERT_TRUE((*running)->commit({Create{"step", {{"writer", 1}, {"number", kept}}}}));
             disk.break_it(FaultyDisk::Fault::sync_error, "-wal");
-            const auto failed = (*running)->commit({Create{"step", {{"writer", 2}, {"number", 1}}},
-                                                    Create{"step", {{"writer", 2}, {"number", 2}}}}, "in-doubt");
+            const auto failed = (*running)->commit(
+                {Create{"step", {{"writer", 2}, {"number", 1}}}, Create{"step", {{"writer", 2}, {"number", 2}}}},
+                "in-doubt");
             ASSERT_FALSE(failed);
             answered = failed.error().code();
             disk.cut_power(after.path(), random);
@@ -100,8 +101,9 @@ TEST(SqlitePower, ACutWhileFlushesFailLeavesTheTruthToBeAskedFor) {
         const auto happened = (*running)->query(query).value().rows.size();
         const auto outcome = (*running)->outcome("in-doubt").value();
         EXPECT_EQ(happened, outcome ? 2u : 0u);
-        const auto again = (*running)->commit({Create{"step", {{"writer", 2}, {"number", 1}}},
-                                               Create{"step", {{"writer", 2}, {"number", 2}}}}, "in-doubt");
+        const auto again = (*running)->commit(
+            {Create{"step", {{"writer", 2}, {"number", 1}}}, Create{"step", {{"writer", 2}, {"number", 2}}}},
+            "in-doubt");
         ASSERT_TRUE(again) << again.error();
         EXPECT_EQ((*running)->query(query).value().rows.size(), 2u);
     }

@@ -19,9 +19,9 @@ Result<std::unique_ptr<RunningStore>> RunningStore::start(const Setup& setup) {
     host::HostServices services{
         .executor = running->executor(),
         .clock = &running->clock_,
-        .log = Logger(std::getenv("DROVER_TEST_LOG") ? make_log_sink(LogFormat::text, LogLevel::debug)
-                                                     : make_null_log_sink(),
-                      "test"),
+        .log = Logger(
+            std::getenv("DROVER_TEST_LOG") ? make_log_sink(LogFormat::text, LogLevel::debug) : make_null_log_sink(),
+            "test"),
         .metrics = &running->metrics_,
         .server = {.id = "test", .name = "test", .home = setup.home.string(), .version = "test", .profile = "test"},
         .resource_types = std::make_shared<const std::vector<ResourceType>>(setup.types),
@@ -64,8 +64,8 @@ bool RunningStore::eventually(const std::function<bool()>& condition, std::chron
 
 std::vector<ResourceType> workload_types() {
     ResourceType cell{.name = "cell"};
-    cell.fields = {integer_field("writer").required(), integer_field("half").required(), integer_field("value").not_null(0),
-                   text_field("filler", 4'000)};
+    cell.fields = {integer_field("writer").required(), integer_field("half").required(),
+                   integer_field("value").not_null(0), text_field("filler", 4'000)};
     cell.indexes = {{{"writer", "half"}, true}};
     ResourceType step{.name = "step"};
     step.fields = {integer_field("writer").required(), integer_field("number").required()};
