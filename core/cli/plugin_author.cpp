@@ -30,6 +30,8 @@ struct Skeleton {
     const char* service;
     const char* interface;
     const char* header;
+    const char* kit;
+    const char* backend;
     const char* options;
     const char* kit_options;
     const char* test_arguments;
@@ -39,11 +41,13 @@ constexpr const char* kWorldOption =
     "drover::text(\"world\", \"\", \"Instances that name the same world share everything in it.\")";
 
 constexpr Skeleton kSkeletons[] = {
-    {"lock", "LockService", "lock", kWorldOption, "{\"world\", folder()}", " world={world}"},
-    {"events", "EventBus", "event_bus", kWorldOption, "{\"world\", folder()}", " world={world}"},
-    {"store", "Store", "store", kWorldOption, "{\"world\", folder()}", " world={world}"},
-    {"membership", "MembershipService", "membership", kWorldOption, "{\"world\", folder()}", " world={world}"},
-    {"http", "HttpFront", "http_front", "", "", ""},
+    {"lock", "LockService", "lock", "lock", "Backend", kWorldOption, "{\"world\", folder()}", " 'world={world}'"},
+    {"events", "EventBus", "event_bus", "event_bus", "Backend", kWorldOption, "{\"world\", folder()}",
+     " 'world={world}'"},
+    {"store", "Store", "store", "store", "Backend", kWorldOption, "{\"world\", folder()}", " 'world={world}'"},
+    {"membership", "MembershipService", "membership", "membership", "Backend", kWorldOption, "{\"world\", folder()}",
+     " 'world={world}'"},
+    {"http", "HttpFront", "http_front", "http", "HttpFrontBackend", "", "", ""},
 };
 
 fs::path program_folder() { return fs::read_symlink("/proc/self/exe").parent_path(); }
@@ -89,17 +93,19 @@ bool is_plugin_id(std::string_view id) {
 Result<void> check_id(const std::string& id) {
     if (!is_plugin_id(id))
         return Error(Errc::invalid,
-                     "\"" + id + "\" is no plugin id; expected at least two lower-case words of letters, digits and "
-                                 "'-', joined by dots, at most 63 characters",
+                     "\"" + id +
+                         "\" is no plugin id; expected at least two lower-case words of letters, digits and "
+                         "'-', joined by dots, at most 63 characters",
                      "Begin with a name you own, such as com.example.locks.");
     // Names that CMake's generators keep for themselves.
     static constexpr std::string_view kTaken[] = {"all", "clean", "help", "install", "package", "test"};
     const auto name = id.substr(id.rfind('.') + 1);
     for (const auto taken : kTaken)
         if (name == taken)
-            return Error(Errc::invalid, "\"" + id + "\": the last word names the library, and the build keeps \"" +
-                                            name + "\" for itself",
-                         "Choose another last word.");
+            return Error(
+                Errc::invalid,
+                "\"" + id + "\": the last word names the library, and the build keeps \"" + name + "\" for itself",
+                "Choose another last word.");
     return ok;
 }
 
@@ -135,7 +141,8 @@ Result<std::vector<std::string>> copy_filled(const fs::path& from, const fs::pat
             std::ofstream out(to / name);
             out << filled(text.str(), values);
             if (!in || !out.flush())
-                return Error(Errc::denied, "cannot write " + (to / name).string(), "Check its permissions and the space.");
+                return Error(Errc::denied, "cannot write " + (to / name).string(),
+                             "Check its permissions and the space.");
             written.push_back(name.string());
         }
     } catch (const fs::filesystem_error& failure) {
@@ -191,7 +198,8 @@ int run_plugin_new(const std::string& id, const std::string& provides, const fs:
         {"SERVICE", kind.service},
         {"INTERFACE", kind.interface},
         {"HEADER", kind.header},
-        {"KIT", kind.header},
+        {"KIT", kind.kit},
+        {"BACKEND", kind.backend},
         {"OPTIONS", kind.options},
         {"KIT_OPTIONS", *kind.kit_options ? "{" + std::string(kind.kit_options) + "}" : ""},
         {"TEST_ARGUMENTS", kind.test_arguments},
@@ -211,8 +219,8 @@ int run_plugin_new(const std::string& id, const std::string& provides, const fs:
     const bool installed = fs::exists(prefix / "lib/cmake/drover/drover-config.cmake");
     const auto here = quoted(folder.string());
     std::cout << "\nNext:\n"
-              << "  cmake -S " << here << " -B " << here << "/build -DCMAKE_PREFIX_PATH="
-              << (installed ? quoted(prefix.string()) : "PREFIX") << "\n"
+              << "  cmake -S " << here << " -B " << here
+              << "/build -DCMAKE_PREFIX_PATH=" << (installed ? quoted(prefix.string()) : "PREFIX") << "\n"
               << "  cmake --build " << here << "/build\n"
               << "  drover plugin test " << here << "/build/" << name << ".so" << kind.test_arguments << "\n";
     if (!installed) std::cout << "where PREFIX is where Drover is installed: cmake --install BUILD --prefix PREFIX\n";

@@ -51,7 +51,9 @@ milliseconds since(std::chrono::steady_clock::time_point begin) {
 Result<std::pair<Catalogue, Settings>> prepare_settings(const GivenSettings::Sources& sources) {
     auto given = GivenSettings::read(sources);
     if (!given) return given.error();
-    std::vector<std::filesystem::path> folders{own_plugin_folder()};
+    std::vector<std::filesystem::path> folders;
+    // An installed SDK without Drover's own plugins has no such folder.
+    if (std::filesystem::is_directory(own_plugin_folder())) folders.push_back(own_plugin_folder());
     if (const auto path = given->find("plugin.path")) {
         Option as_list;
         as_list.type = OptionType::list;
@@ -126,7 +128,7 @@ struct Server::State {
     Metrics metrics;
     std::unique_ptr<host::Runtime> runtime;
     std::shared_ptr<Running> running = std::make_shared<Running>();  // owners: this and verbs that hang
-    std::vector<std::unique_ptr<Instance>> instances;  // in the order of the composition
+    std::vector<std::unique_ptr<Instance>> instances;                // in the order of the composition
     std::vector<bool> is_started;
     bool orderly = true;
 
@@ -198,14 +200,18 @@ Result<void> Server::State::load() {
         .clock = &runtime->clock(),
         .log = log,
         .metrics = &metrics,
-        .server = {.id = name + "-" + random_suffix(), .name = name, .home = home->folder().string(),
-                   .version = kVersion, .profile = prepared->settings.text("server.profile")},
+        .server = {.id = name + "-" + random_suffix(),
+                   .name = name,
+                   .home = home->folder().string(),
+                   .version = kVersion,
+                   .profile = prepared->settings.text("server.profile")},
         .resource_types = types,
-        .composition = [this] {
-            std::vector<PluginStatus> all;
-            for (const auto& instance : instances) all.push_back(instance->status());
-            return all;
-        },
+        .composition =
+            [this] {
+                std::vector<PluginStatus> all;
+                for (const auto& instance : instances) all.push_back(instance->status());
+                return all;
+            },
     };
     for (std::size_t i = 0; i < libraries.size(); ++i)
         instances.push_back(std::make_unique<Instance>(composition.instances[i].name, libraries[i], services));
@@ -397,8 +403,10 @@ Result<void> Server::run() {
     if (!state.stop_requested()) {
         auto opened = ControlSocket::open(
             state.home->control_socket(), state.log,
-            {{"plan", [&state](bool as_json) -> Result<std::string> {
-                  return as_json ? plan_as_json(state.prepared->composition) : plan_as_text(state.prepared->composition);
+            {{"plan",
+              [&state](bool as_json) -> Result<std::string> {
+                  return as_json ? plan_as_json(state.prepared->composition)
+                                 : plan_as_text(state.prepared->composition);
               }},
              {"status", [this](bool as_json) -> Result<std::string> { return status_text(status(), as_json); }},
              {"reload", [this](bool) { return reload(); }},

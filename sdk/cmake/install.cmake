@@ -20,3 +20,12 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/drover-config.cmake ${CMAKE_CURRENT_BI
 
 install(DIRECTORY template/ DESTINATION share/drover/template COMPONENT sdk)
 install(TARGETS drover-plugin-test RUNTIME DESTINATION libexec/drover COMPONENT sdk)
+
+# The build tree is a package too: a plugin can be built against it with CMAKE_PREFIX_PATH=BUILD.
+set(package_here ${PROJECT_BINARY_DIR}/lib/cmake/drover)
+foreach(part IN ITEMS sdk tls conformance)
+  export(EXPORT drover-${part}-targets NAMESPACE drover:: FILE ${package_here}/drover-${part}-targets.cmake)
+endforeach()
+file(COPY ${CMAKE_CURRENT_BINARY_DIR}/drover-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/drover-config-version.cmake
+          ${CMAKE_CURRENT_SOURCE_DIR}/cmake/drover_plugin.cmake ${CMAKE_CURRENT_SOURCE_DIR}/cmake/plugin_exports.map
+     DESTINATION ${package_here})

@@ -172,8 +172,7 @@ Async<void> Locks::keep() {
 Result<SessionPtr> Locks::session() {
     const std::lock_guard lock(mutex_);
     if (refusing_) return Error(Errc::unavailable, "the lock service is being stopped");
-    if (!session_ || session_->lost())
-        session_ = ledger_->begin(context_.server().id, context_.clock().now() + ttl_);
+    if (!session_ || session_->lost()) session_ = ledger_->begin(context_.server().id, context_.clock().now() + ttl_);
     return session_;
 }
 

@@ -38,21 +38,24 @@ private:
 }  // namespace example
 
 // Everything that Drover knows of this plugin before it runs.
-DROVER_PLUGIN("com.example.locks", "1.0.0", {
-    .summary = "Locks inside one process, as an example of a plugin",
-    .provides = {drover::service<drover::LockService>({{"monotonic_tokens", "false"},
-                                                       {"distributed", "false"},
-                                                       {"survives_failover", "it ends with its process"}})},
-    .options =
-        {
-            drover::text("area", "", "Instances of one process with the same area exclude each other; empty: alone."),
-            drover::duration("session-ttl", std::chrono::seconds(4),
-                             "How long a server that does not renew keeps its locks; renewed after a third of it.")
-                .between(100, 60'000),
+DROVER_PLUGIN(
+    "com.example.locks", "1.0.0",
+    {
+        .summary = "Locks inside one process, as an example of a plugin",
+        .provides = {drover::service<drover::LockService>({{"monotonic_tokens", "false"},
+                                                           {"distributed", "false"},
+                                                           {"survives_failover", "it ends with its process"}})},
+        .options =
+            {
+                drover::text("area", "",
+                             "Instances of one process with the same area exclude each other; empty: alone."),
+                drover::duration("session-ttl", std::chrono::seconds(4),
+                                 "How long a server that does not renew keeps its locks; renewed after a third of it.")
+                    .between(100, 60'000),
+            },
+        .create = [](const drover::Config& config,
+                     drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
+            return std::unique_ptr<drover::Plugin>(std::make_unique<example::LocksPlugin>(
+                example::Ledger::of(config.text("area")), context, config.duration("session-ttl")));
         },
-    .create = [](const drover::Config& config,
-                 drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
-        return std::unique_ptr<drover::Plugin>(std::make_unique<example::LocksPlugin>(
-            example::Ledger::of(config.text("area")), context, config.duration("session-ttl")));
-    },
-});
+    });

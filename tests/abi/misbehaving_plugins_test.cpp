@@ -40,8 +40,8 @@ protected:
     }
     /// A command to the running server.
     test::Finished ask(const std::string& command) {
-        return tree_.drover({command, "-D", "server.home=" + (folder_ / "home").string(), "-D",
-                             "plugin.bad.use=misbehaving"});
+        return tree_.drover(
+            {command, "-D", "server.home=" + (folder_ / "home").string(), "-D", "plugin.bad.use=misbehaving"});
     }
     bool logged(std::string_view text) { return server_->log().find(text) != std::string::npos; }
     /// A line with all of these words.
@@ -82,7 +82,8 @@ TEST_F(MisbehavingPlugin, BehavesWhenItIsNotAskedToMisbehave) {
 
 TEST_F(MisbehavingPlugin, ThatThrowsInCreateIsNamedAndTheServerDoesNotStart) {
     expect_no_start(serve({"plugin.bad.throw-in=create"}));
-    EXPECT_TRUE(logged_together({"plugin bad (test.misbehaving): create threw", "mischief in create"})) << server_->log();
+    EXPECT_TRUE(logged_together({"plugin bad (test.misbehaving): create threw", "mischief in create"}))
+        << server_->log();
 }
 
 TEST_F(MisbehavingPlugin, ThatThrowsInStartIsNamedAndTheServerDoesNotStart) {
@@ -95,7 +96,8 @@ TEST_F(MisbehavingPlugin, ThatThrowsInDrainIsNamedAndStillStopped) {
     auto& server = serve({"plugin.bad.throw-in=drain"});
     ASSERT_TRUE(server.wait_ready()) << server.log();
     expect_leaves(server, kBad);
-    EXPECT_TRUE(logged_together({"plugin in disorder", "plugin=bad", "verb=drain", "mischief in drain"})) << server.log();
+    EXPECT_TRUE(logged_together({"plugin in disorder", "plugin=bad", "verb=drain", "mischief in drain"}))
+        << server.log();
     EXPECT_TRUE(logged("verb stop called")) << server.log();
 }
 
@@ -139,12 +141,14 @@ TEST_F(MisbehavingPlugin, ThatThrowsInACallIsNamedAndTheCallerGetsAnError) {
 
 TEST_F(MisbehavingPlugin, ThatHangsInCreateIsNamedAndTheServerLeavesWithoutIt) {
     expect_no_start(serve({"plugin.bad.hang-in=create"}));
-    EXPECT_TRUE(logged_together({"plugin bad (test.misbehaving)", "create did not return within 700 ms"})) << server_->log();
+    EXPECT_TRUE(logged_together({"plugin bad (test.misbehaving)", "create did not return within 700 ms"}))
+        << server_->log();
 }
 
 TEST_F(MisbehavingPlugin, ThatHangsInStartIsNamedAndTheServerLeavesWithoutIt) {
     expect_no_start(serve({"plugin.bad.hang-in=start"}));
-    EXPECT_TRUE(logged_together({"plugin bad (test.misbehaving)", "start did not return within 700 ms"})) << server_->log();
+    EXPECT_TRUE(logged_together({"plugin bad (test.misbehaving)", "start did not return within 700 ms"}))
+        << server_->log();
     EXPECT_FALSE(logged("verb stop called")) << "a thread is inside of it still: " << server_->log();
 }
 
@@ -210,7 +214,8 @@ TEST_F(MisbehavingPlugin, ThatLeavesAThreadBehindIsNamed) {
     auto& server = serve({"plugin.bad.leave=thread"});
     ASSERT_TRUE(server.wait_ready()) << server.log();
     expect_leaves(server, kBad);
-    EXPECT_TRUE(logged_together({"plugin=bad", "left behind after stop: 1 thread", "test.misbehaving"})) << server.log();
+    EXPECT_TRUE(logged_together({"plugin=bad", "left behind after stop: 1 thread", "test.misbehaving"}))
+        << server.log();
 }
 
 TEST_F(MisbehavingPlugin, ThatLeavesATaskBehindIsNamed) {

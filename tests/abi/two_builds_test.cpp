@@ -23,14 +23,15 @@ struct TwoBuilds : testing::Test {
 TEST_F(TwoBuilds, AreRefusedWithBothFilesUntilOneIsChosen) {
     const auto checked = tree.drover({"check", "-D", "service.lock=twin"});
     EXPECT_EQ(checked.ending, (test::Ending{1, 0}));
-    for (const auto* word : {"found 2 times", "test.twin 1.0.0", "test.twin 2.0.0", "twin_old.so", "twin_new.so",
-                             "plugin.twin.build="})
+    for (const auto* word :
+         {"found 2 times", "test.twin 1.0.0", "test.twin 2.0.0", "twin_old.so", "twin_new.so", "plugin.twin.build="})
         EXPECT_NE(checked.output.find(word), std::string::npos) << word << " is not in: " << checked.output;
 }
 
 TEST_F(TwoBuilds, AreChosenByVersionOrByBuild) {
-    for (const auto& [choice, version] : {std::pair(std::string("2.0.0"), "2.0.0"), std::pair(std::string("1.0.0"), "1.0.0"),
-                                          std::pair(build_id("old").substr(0, 8), "1.0.0")}) {
+    for (const auto& [choice, version] :
+         {std::pair(std::string("2.0.0"), "2.0.0"), std::pair(std::string("1.0.0"), "1.0.0"),
+          std::pair(build_id("old").substr(0, 8), "1.0.0")}) {
         test::ServerProcess server(tree, {"service.lock=twin", "plugin.twin.build=" + choice});
         ASSERT_TRUE(server.wait_ready()) << server.log();
         EXPECT_NE(server.log().find("twin started build=" + std::string(version)), std::string::npos) << server.log();

@@ -155,10 +155,16 @@ MEMBERSHIP_CASE(OverAFaultyWayTheMembersAreWhatTheyShouldBe) {
         const Labels labels{{"step", std::to_string(step)}};
         const bool leaves = random() % 3 == 0;
         // Until it is acknowledged: repeating is harmless.
-        for (bool done = false; !done;) {
-            if (leaves) done = bool(run(faulty.leave(id, in(kEnough))));
-            else done = bool(run(faulty.join({id, labels}, in(kEnough))));
+        Result<void> done = Error(Errc::unavailable, "not tried");
+        while (!done && lost_on_the_way(done.error())) {
+            if (leaves) {
+                done = run(faulty.leave(id, in(kEnough)));
+                continue;
+            }
+            const auto joined = run(faulty.join({id, labels}, in(kEnough)));
+            done = joined ? Result<void>(ok) : Result<void>(joined.error());
         }
+        ASSERT_TRUE(done) << done.error();
         if (leaves) model.erase(id);
         else model[id] = labels;
     }

@@ -143,8 +143,9 @@ void run_verb(const StatePtr& state, std::string verb, milliseconds at_most, std
     const auto timer = VerbDeadlines::shared().begin(at_most, [state, verb, at_most, answered, done] {
         if (answered->exchange(true)) return;
         state->abandoned = true;
-        Error late(Errc::timeout, "plugin " + state->name + " (" + state->library->id() + "): " + verb +
-                                      " did not return within " + std::to_string(at_most.count()) + " ms",
+        Error late(Errc::timeout,
+                   "plugin " + state->name + " (" + state->library->id() + "): " + verb + " did not return within " +
+                       std::to_string(at_most.count()) + " ms",
                    "The plugin hangs; it is left behind. Its log lines before this one say what it waited for.");
         state->fail(late);
         done(late);
@@ -257,9 +258,8 @@ void Instance::create(Config config, milliseconds at_most, Done done) {
                     return Error(Errc::internal, "it declares " + service.declared.id + " but offers no object for it");
             }
             for (const auto& offer : state->offers) {
-                const bool declared = std::any_of(state->bound.begin(), state->bound.end(), [&](const auto& service) {
-                    return service.declared.id == offer.id;
-                });
+                const bool declared = std::any_of(state->bound.begin(), state->bound.end(),
+                                                  [&](const auto& service) { return service.declared.id == offer.id; });
                 if (!declared)
                     return Error(Errc::internal, "it offers " + offer.id + ", which its descriptor does not declare");
             }
@@ -326,7 +326,8 @@ void Instance::stop(milliseconds at_most, Done done) {
             if (!calls_ended) left += state->checks > 0 ? "a health check" : "calls that never ended";
             Result<void> stopped = ok;
             if (state->plugin && state->started) {
-                const auto time = std::chrono::duration_cast<milliseconds>(until(0.8) - std::chrono::steady_clock::now());
+                const auto time =
+                    std::chrono::duration_cast<milliseconds>(until(0.8) - std::chrono::steady_clock::now());
                 try {
                     stopped = state->plugin->stop(Deadline::in(*state->services.clock, time));
                 } catch (...) {

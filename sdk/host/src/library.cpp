@@ -52,8 +52,8 @@ Result<std::filesystem::path> copy_of(const std::filesystem::path& file, const P
     std::filesystem::copy_file(file, part, std::filesystem::copy_options::overwrite_existing, failure);
     if (!failure) std::filesystem::rename(part, target, failure);
     if (failure)
-        return Error(Errc::unavailable, "cannot copy " + file.string() + " to " + target.string() + ": " +
-                                            failure.message(),
+        return Error(Errc::unavailable,
+                     "cannot copy " + file.string() + " to " + target.string() + ": " + failure.message(),
                      "Check the space and the permissions below server.home.");
     return target;
 }
@@ -67,8 +67,7 @@ std::string reason_of(std::string text, const std::filesystem::path& file) {
 
 /// A plugin is never unloaded: what is opened is kept, and does not even end with the process's other objects.
 const dll::shared_library& open_for_ever(const std::filesystem::path& file) {
-    auto opened =
-        std::make_unique<dll::shared_library>(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
+    auto opened = std::make_unique<dll::shared_library>(file, dll::load_mode::rtld_now | dll::load_mode::rtld_local);
     static auto& mutex = *new std::mutex;
     static auto& kept = *new std::vector<std::unique_ptr<dll::shared_library>>;
     const std::lock_guard lock(mutex);

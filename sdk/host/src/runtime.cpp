@@ -1,9 +1,9 @@
 #include "drover/host/runtime.hpp"
 
+#include <pthread.h>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <pthread.h>
 
 #include <mutex>
 #include <thread>
@@ -63,7 +63,7 @@ private:
     }
     asio::io_context& context_;
     std::mutex mutex_;
-    TimerId next_ = 1;                                                        // guarded by mutex_
+    TimerId next_ = 1;                                                         // guarded by mutex_
     std::unordered_map<TimerId, std::unique_ptr<asio::steady_timer>> timers_;  // guarded by mutex_
 };
 

@@ -28,7 +28,7 @@ private:
 
     std::mutex mutex_;
     std::condition_variable changed_;
-    Timer next_ = 1;                                                      // guarded by mutex_
+    Timer next_ = 1;                                                       // guarded by mutex_
     std::map<std::pair<TimePoint, Timer>, std::function<void()>> timers_;  // guarded by mutex_
 };
 

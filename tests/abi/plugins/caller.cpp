@@ -27,11 +27,12 @@ private:
 
 }  // namespace
 
-DROVER_PLUGIN("test.caller", "1.0.0", {
-    .summary = "Calls a lock service once",
-    .needs = {need<LockService>()},
-    .roles = {{"caller", "Calls a lock service once", false}},
-    .create = [](const Config&, Context& context) -> Result<std::unique_ptr<Plugin>> {
-        return std::unique_ptr<Plugin>(std::make_unique<Caller>(context));
-    },
-});
+DROVER_PLUGIN("test.caller", "1.0.0",
+              {
+                  .summary = "Calls a lock service once",
+                  .needs = {need<LockService>()},
+                  .roles = {{"caller", "Calls a lock service once", false}},
+                  .create = [](const Config&, Context& context) -> Result<std::unique_ptr<Plugin>> {
+                      return std::unique_ptr<Plugin>(std::make_unique<Caller>(context));
+                  },
+              });

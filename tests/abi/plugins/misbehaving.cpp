@@ -88,18 +88,20 @@ private:
 
 }  // namespace
 
-DROVER_PLUGIN("test.misbehaving", "1.0.0", {
-    .summary = "A plugin that misbehaves as its options say",
-    .provides = {service<LockService>()},
-    .options =
-        {
-            list("throw-in", "", "Verbs that throw: create, start, drain, stop, health, reconfigure, call."),
-            list("hang-in", "", "Verbs that hang: the same, and wait, a call that waits and ignores its caller."),
-            choice("leave", "nothing", {"nothing", "thread", "task"}, "What is left behind after stop."),
-            text("value", "", "Something to change.").live(),
+DROVER_PLUGIN(
+    "test.misbehaving", "1.0.0",
+    {
+        .summary = "A plugin that misbehaves as its options say",
+        .provides = {service<LockService>()},
+        .options =
+            {
+                list("throw-in", "", "Verbs that throw: create, start, drain, stop, health, reconfigure, call."),
+                list("hang-in", "", "Verbs that hang: the same, and wait, a call that waits and ignores its caller."),
+                choice("leave", "nothing", {"nothing", "thread", "task"}, "What is left behind after stop."),
+                text("value", "", "Something to change.").live(),
+            },
+        .create = [](const Config& config, Context& context) -> Result<std::unique_ptr<Plugin>> {
+            Mischief(config).in("create", context);
+            return std::unique_ptr<Plugin>(std::make_unique<Misbehaving>(config, context));
         },
-    .create = [](const Config& config, Context& context) -> Result<std::unique_ptr<Plugin>> {
-        Mischief(config).in("create", context);
-        return std::unique_ptr<Plugin>(std::make_unique<Misbehaving>(config, context));
-    },
-});
+    });

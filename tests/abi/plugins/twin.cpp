@@ -24,10 +24,11 @@ private:
 
 }  // namespace
 
-DROVER_PLUGIN("test.twin", VERSION, {
-    .summary = "A plugin of which there are two builds",
-    .provides = {service<LockService>()},
-    .create = [](const Config&, Context& context) -> Result<std::unique_ptr<Plugin>> {
-        return std::unique_ptr<Plugin>(std::make_unique<Twin>(context));
-    },
-});
+DROVER_PLUGIN("test.twin", VERSION,
+              {
+                  .summary = "A plugin of which there are two builds",
+                  .provides = {service<LockService>()},
+                  .create = [](const Config&, Context& context) -> Result<std::unique_ptr<Plugin>> {
+                      return std::unique_ptr<Plugin>(std::make_unique<Twin>(context));
+                  },
+              });

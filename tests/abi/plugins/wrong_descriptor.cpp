@@ -41,16 +41,18 @@ std::vector<Option> options() {
 
 }  // namespace
 
-DROVER_PLUGIN("test.descriptor", "1.2.3", {
-    .summary = kMistake == "no_summary" ? "" : "A plugin with a mistake in its descriptor",
-    .provides = if_mistake<ProvidedService>("service_twice", {service<LockService>(), service<LockService>()},
-                                            {service<LockService>()}),
-    .needs = if_mistake<NeededService>("need_twice", {need<EventBus>(), need<EventBus>()}),
-    .options = options(),
-    .create = kMistake == "no_create"
-                  ? std::function<Result<std::unique_ptr<Plugin>>(const Config&, Context&)>()
-                  : [](const Config&, Context&) -> Result<std::unique_ptr<Plugin>> {
-                        if (kMistake == "creates_nothing") return std::unique_ptr<Plugin>();
-                        return std::unique_ptr<Plugin>(std::make_unique<WrongPlugin>());
-                    },
-});
+DROVER_PLUGIN("test.descriptor", "1.2.3",
+              {
+                  .summary = kMistake == "no_summary" ? "" : "A plugin with a mistake in its descriptor",
+                  .provides = if_mistake<ProvidedService>("service_twice",
+                                                          {service<LockService>(), service<LockService>()},
+                                                          {service<LockService>()}),
+                  .needs = if_mistake<NeededService>("need_twice", {need<EventBus>(), need<EventBus>()}),
+                  .options = options(),
+                  .create = kMistake == "no_create"
+                                ? std::function<Result<std::unique_ptr<Plugin>>(const Config&, Context&)>()
+                                : [](const Config&, Context&) -> Result<std::unique_ptr<Plugin>> {
+                      if (kMistake == "creates_nothing") return std::unique_ptr<Plugin>();
+                      return std::unique_ptr<Plugin>(std::make_unique<WrongPlugin>());
+                  },
+              });

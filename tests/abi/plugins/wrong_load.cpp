@@ -7,7 +7,8 @@
 // A good note over a library that cannot be loaded, or has no descriptor.
 extern "C" {
 extern const drover::abi::Note drover_plugin_note;
-__attribute__((section(".note.drover"), used, aligned(4))) constinit const drover::abi::Note drover_plugin_note = drover::abi::make_note("test.load", "1.2.3");
+__attribute__((section(".note.drover"), used, aligned(4))) constinit const drover::abi::Note drover_plugin_note =
+    drover::abi::make_note("test.load", "1.2.3");
 
 #ifdef MISTAKE_undefined_symbol
 const drover::Descriptor* nobody_defines_this();

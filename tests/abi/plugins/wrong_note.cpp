@@ -13,7 +13,8 @@ constexpr drover::abi::Note altered_note() {
 
 extern "C" {
 extern const drover::abi::Note drover_plugin_note;
-__attribute__((section(".note.drover"), used, aligned(4))) constinit const drover::abi::Note drover_plugin_note = altered_note();
+__attribute__((section(".note.drover"), used, aligned(4))) constinit const drover::abi::Note drover_plugin_note =
+    altered_note();
 
 __attribute__((visibility("default"))) const drover::Descriptor* drover_plugin_entry() {
     static const drover::Descriptor descriptor{

@@ -33,6 +33,11 @@ enum class Fault : unsigned char {
 };
 std::string_view to_string(Fault fault);
 
+/// Can this error be the way's doing? Then the caller tries again; any other is the service's own.
+inline bool lost_on_the_way(const Error& error) {
+    return error.code() == Errc::unavailable || error.code() == Errc::timeout;
+}
+
 /// How often each kind happens, from 0 to 1; together at most 1.
 struct FaultOdds {
     double refuse = 0;
@@ -84,8 +89,7 @@ private:
 
 class FaultyLockService final : public LockService {
 public:
-    FaultyLockService(LockService& inner, FaultPlan& plan, Clock& clock)
-        : inner_(inner), plan_(plan), clock_(clock) {}
+    FaultyLockService(LockService& inner, FaultPlan& plan, Clock& clock) : inner_(inner), plan_(plan), clock_(clock) {}
     Async<Result<Lease>> acquire(std::string name, Deadline deadline) override;
     Async<Result<void>> release(Lease lease) override;
     Async<Result<std::optional<LockHolder>>> holder(std::string name) override;

@@ -36,7 +36,7 @@ struct Command {
     std::vector<std::string> words;  ///< the program's path, or a name found on PATH, and its arguments
     std::filesystem::path folder{};  ///< to run in; the present one when empty
     std::map<std::string, std::string> environment{};  ///< set besides, or instead of, what is inherited
-    bool bare_environment = false;  ///< inherit PATH only, as `env -i PATH="$PATH"` does
+    bool bare_environment = false;                     ///< inherit PATH only, as `env -i PATH="$PATH"` does
 };
 
 /// How a process ended.
