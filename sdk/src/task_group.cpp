@@ -3,7 +3,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/strand.hpp>
@@ -25,7 +24,8 @@ struct Task {
     std::string name;
     asio::strand<Executor> strand;
     asio::cancellation_signal signal;
-    bool ended = false;  // touched on the strand only
+    std::function<Async<void>()> work;  // touched on the strand only, once it was launched
+    bool ended = false;                 // touched on the strand only
 
     Task(std::string task_name, Executor executor) : name(std::move(task_name)), strand(std::move(executor)) {}
 };
@@ -44,14 +44,20 @@ void cancel_task(const std::shared_ptr<Task>& task) {
 
 template <class OnEnd>
 void launch(const std::shared_ptr<Task>& task, std::function<Async<void>()> work, OnEnd on_end) {
-    asio::co_spawn(
-        Executor(task->strand), [work = std::move(work)]() -> Async<void> { co_await work(); },
-        asio::bind_cancellation_slot(
-            task->signal.slot(),
-            asio::bind_executor(Executor(task->strand), [task, on_end](const std::exception_ptr&) {
-                task->ended = true;
-                on_end();
-            })));
+    task->work = std::move(work);
+    auto begin = [task]() -> Async<void> {
+        auto running = task->work();
+        co_await std::move(running);
+    };
+    auto end = [task, on_end](const std::exception_ptr&) {
+        task->ended = true;
+        // What the task holds is gone when others are told that it ended: Asio's frame lives longer.
+        task->work = nullptr;
+        on_end();
+    };
+    const Executor executor(task->strand);
+    asio::co_spawn(executor, std::move(begin),
+                   asio::bind_cancellation_slot(task->signal.slot(), asio::bind_executor(executor, std::move(end))));
 }
 
 }  // namespace
@@ -61,10 +67,10 @@ struct TaskGroup::State {
     const Executor executor;
     mutable std::mutex mutex;
     std::condition_variable emptied;
-    bool cancelled = false;                                       // guarded by mutex
-    std::uint64_t next = 0;                                       // guarded by mutex
+    bool cancelled = false;                                          // guarded by mutex
+    std::uint64_t next = 0;                                          // guarded by mutex
     std::unordered_map<std::uint64_t, std::shared_ptr<Task>> tasks;  // guarded by mutex
-    detail::WaitList waiters;                                     // guarded by mutex
+    detail::WaitList waiters;                                        // guarded by mutex
 };
 
 TaskGroup::TaskGroup(Executor executor) : state_(std::make_shared<State>(std::move(executor))) {}
@@ -80,8 +86,8 @@ void TaskHandle::cancel() const {
 }
 
 bool TaskGroup::spawn(std::string name, std::function<Async<void>()> work) {
-    return spawn(std::move(name),
-                 std::function<Async<void>(TaskHandle)>([work = std::move(work)](const TaskHandle&) { return work(); }));
+    return spawn(std::move(name), std::function<Async<void>(TaskHandle)>(
+                                      [work = std::move(work)](const TaskHandle&) { return work(); }));
 }
 
 bool TaskGroup::spawn(std::string name, std::function<Async<void>(TaskHandle)> work) {

@@ -27,7 +27,16 @@ public:
 
 private:
     enum class State : unsigned char {
-        sized, size_first, size, extension, size_lf, data, data_cr, data_lf, trailer, done
+        sized,
+        size_first,
+        size,
+        extension,
+        size_lf,
+        data,
+        data_cr,
+        data_lf,
+        trailer,
+        done
     };
     std::size_t take_data(std::string_view bytes, std::string& body, State next);
     void take_size_digit(char c, std::size_t body_size);
@@ -36,12 +45,12 @@ private:
     void refuse(int status, std::string_view why) { refusal_ = Refusal{status, why}; }
 
     State state_ = State::done;
-    std::uint64_t left_ = 0;        // of the body, or of the chunk
+    std::uint64_t left_ = 0;  // of the body, or of the chunk
     std::uint64_t limit_ = 0;
-    int digits_ = 0;                // of the chunk's size
-    std::size_t extensions_ = 0;    // bytes of all chunk extensions so far
-    std::size_t trailers_ = 0;      // bytes of all trailers so far
-    std::string line_;              // trailer line that is not complete
+    int digits_ = 0;              // of the chunk's size
+    std::size_t extensions_ = 0;  // bytes of all chunk extensions so far
+    std::size_t trailers_ = 0;    // bytes of all trailers so far
+    std::string line_;            // trailer line that is not complete
     std::optional<Refusal> refusal_;
 };
 

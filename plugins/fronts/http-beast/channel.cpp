@@ -101,19 +101,19 @@ void Channel::close(std::uint16_t code, std::string reason) {
         if (no_more_output_) return;
         no_more_output_ = gone("the WebSocket was closed by this side");
         if (!no_more_input_) no_more_input_ = no_more_output_;
+        // The session may return, and the connection say goodbye by itself, before the strand hears of this.
+        goodbye_.emplace(code, std::move(reason));
         connection = connection_;
         finish(reader_);
         finish(writer_);
     }
-    if (!connection) return;
-    asio::post(connection->strand(), [self = shared_from_this(), code, reason = std::move(reason)] {
-        self->say_goodbye(code, reason);
-    });
+    if (connection) asio::post(connection->strand(), [self = shared_from_this()] { self->say_goodbye(1000, {}); });
 }
 
 // ---- the connection's side ----
 
 void Channel::flush_outgoing() {
+    const auto self = shared_from_this();  // sending may fail, and end the connection that owns this
     std::string bytes;
     std::shared_ptr<Connection> connection;
     {
@@ -177,14 +177,14 @@ void Channel::on_close() {
     if (!frames_.payload().empty()) why += ": " + std::string(frames_.payload());
     end_reading(gone(std::move(why)));
     say_goodbye(code, {});
-    if (const auto connection = this->connection()) connection->finish();
+    if (const auto connection = this->connection()) connection->finish(true);
 }
 
 void Channel::fail(std::uint16_t code, std::string_view why) {
     end_reading(code == 1009 ? Error(Errc::exhausted, "the peer sent a WebSocket message larger than the limit")
                              : gone("the peer broke the WebSocket protocol: " + std::string(why)));
     say_goodbye(code, why);
-    if (const auto connection = this->connection()) connection->finish();
+    if (const auto connection = this->connection()) connection->finish(false);
 }
 
 void Channel::end_reading(Error why) {
@@ -196,10 +196,13 @@ void Channel::end_reading(Error why) {
 
 void Channel::say_goodbye(std::uint16_t code, std::string_view reason) {
     if (said_goodbye_) return;
+    const auto self = shared_from_this();
     flush_outgoing();
     said_goodbye_ = true;
+    std::optional<std::pair<std::uint16_t, std::string>> asked;
     {
         const std::lock_guard lock(mutex_);
+        asked = std::exchange(goodbye_, std::nullopt);
         if (!no_more_output_) no_more_output_ = gone("the WebSocket is closed");
         if (!no_more_input_) no_more_input_ = no_more_output_;
         input_paused_ = false;
@@ -209,7 +212,7 @@ void Channel::say_goodbye(std::uint16_t code, std::string_view reason) {
     const auto connection = this->connection();
     if (!connection) return;
     connection->expect_goodbye();
-    connection->send(web_socket_close(code, reason));
+    connection->send(asked ? web_socket_close(asked->first, asked->second) : web_socket_close(code, reason));
     connection->read_on();
 }
 
@@ -232,6 +235,7 @@ Ticks Channel::next_due() const {
 }
 
 bool Channel::look_after(Ticks now) {
+    const auto self = shared_from_this();
     const auto connection = this->connection();
     if (!connection) return false;
     const auto interval = std::chrono::nanoseconds(connection->site().limits().ping_interval).count();

@@ -52,17 +52,18 @@ private:
     static constexpr std::size_t kQueueMessages = 64;
 
     mutable std::mutex mutex_;
-    std::shared_ptr<Connection> connection_;    // guarded by mutex_; owners: see Connection
-    std::list<WebSocketMessage> queue_;         // guarded by mutex_
-    std::size_t queued_bytes_ = 0;              // guarded by mutex_
-    std::optional<Error> no_more_input_;        // guarded by mutex_
-    std::optional<Error> no_more_output_;       // guarded by mutex_
-    bool input_paused_ = false;                 // guarded by mutex_
-    bool flush_posted_ = false;                 // guarded by mutex_
-    std::string outgoing_;                      // guarded by mutex_: frames not handed to the connection yet
-    std::size_t unsent_ = 0;                    // guarded by mutex_: what the connection had not sent lately
-    drover::detail::WaiterPtr reader_;          // guarded by mutex_
-    drover::detail::WaiterPtr writer_;          // guarded by mutex_
+    std::shared_ptr<Connection> connection_;                        // guarded by mutex_; owners: see Connection
+    std::list<WebSocketMessage> queue_;                             // guarded by mutex_
+    std::size_t queued_bytes_ = 0;                                  // guarded by mutex_
+    std::optional<Error> no_more_input_;                            // guarded by mutex_
+    std::optional<Error> no_more_output_;                           // guarded by mutex_
+    std::optional<std::pair<std::uint16_t, std::string>> goodbye_;  // guarded by mutex_: what `close` asked for
+    bool input_paused_ = false;                                     // guarded by mutex_
+    bool flush_posted_ = false;                                     // guarded by mutex_
+    std::string outgoing_;              // guarded by mutex_: frames not handed to the connection yet
+    std::size_t unsent_ = 0;            // guarded by mutex_: what the connection had not sent lately
+    drover::detail::WaiterPtr reader_;  // guarded by mutex_
+    drover::detail::WaiterPtr writer_;  // guarded by mutex_
 
     // The strand's.
     WebSocketFrames frames_;

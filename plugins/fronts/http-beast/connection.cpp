@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kReadAhead = 64 * 1024;
 constexpr std::size_t kKeptCapacity = 4 * 1024;
 constexpr auto kLinger = 2s;
+constexpr auto kShortLinger = 300ms;  // while the server goes
 constexpr auto kSessionGrace = 5s;
 constexpr auto kGoodbyeWait = 5s;
 
@@ -32,7 +33,10 @@ void release(std::string& buffer) {
 }  // namespace
 
 Connection::Connection(std::shared_ptr<Site> site, Transport transport, std::string remote, Semaphore::Permit permit)
-    : site_(std::move(site)), transport_(std::move(transport)), remote_(std::move(remote)), permit_(std::move(permit)) {}
+    : site_(std::move(site)),
+      transport_(std::move(transport)),
+      remote_(std::move(remote)),
+      permit_(std::move(permit)) {}
 
 Connection::~Connection() = default;
 
@@ -65,6 +69,7 @@ Async<void> Connection::run(TaskHandle task) {
         co_await asio::this_coro::reset_cancellation_state();
         co_await sleep();
     }
+    left_ = true;
     site_->leave(*this);
 }
 
@@ -141,9 +146,7 @@ void Connection::take_bytes(std::string_view bytes) {
         case Phase::body:
             if (in_.empty()) bytes.remove_prefix(incoming_->body.take(bytes, incoming_->request.body));
             [[fallthrough]];
-        case Phase::head:
-            in_.append(bytes);
-            return pump();
+        case Phase::head: in_.append(bytes); return pump();
         case Phase::handling:
         case Phase::streaming: in_.append(bytes); return;
         case Phase::upgraded: return channel_->take(bytes);
@@ -316,8 +319,9 @@ void Connection::expect_goodbye() {
     if (phase_ == Phase::upgraded) set_deadline(kGoodbyeWait);
 }
 
-void Connection::finish() {
+void Connection::finish(bool heard_all) {
     if (phase_ != Phase::upgraded) return;
+    peer_ended_ = peer_ended_ || heard_all;
     clear_deadline();
     phase_ = Phase::farewell;
     flush();
@@ -337,12 +341,12 @@ void Connection::lose(const std::string& why) {
 }
 
 void Connection::begin_linger() {
-    if (peer_ended_) return close_now();
     transport_.shutdown_send();
+    if (peer_ended_) return close_now();
     phase_ = Phase::lingering;
     in_ = {};
     if (channel_) channel_->detach("the connection was closed");
-    set_deadline(kLinger);
+    set_deadline(draining_ ? kShortLinger : kLinger);
     wait_as_needed();
 }
 
@@ -376,9 +380,7 @@ void Connection::set_write_deadline(std::chrono::milliseconds from_now) {
     publish_deadline();
 }
 
-void Connection::publish_deadline() {
-    deadline_.store(std::min(phase_due_, write_due_), std::memory_order_relaxed);
-}
+void Connection::publish_deadline() { deadline_.store(std::min(phase_due_, write_due_), std::memory_order_relaxed); }
 
 void Connection::on_deadline() {
     asio::post(*strand_, [self = shared_from_this()] {
@@ -388,6 +390,7 @@ void Connection::on_deadline() {
 }
 
 void Connection::handle_deadline() {
+    if (left_) return;
     const auto now = site_->now();
     if (now >= write_due_) return lose("the client read nothing for too long");
     if (now < phase_due_) return;
@@ -398,13 +401,15 @@ void Connection::handle_deadline() {
             return refuse({408, "The request headers took too long."});
         case Phase::body: return refuse({408, "The request body took too long."});
         case Phase::handling:
-            site_->log().warning("a handler did not answer in time",
-                                 {{"listener", site_->name()}, {"timeout_ms", site_->limits().handler_timeout.count()}});
+            site_->log().warning(
+                "a handler did not answer in time",
+                {{"listener", site_->name()}, {"timeout_ms", site_->limits().handler_timeout.count()}});
             abandoned_ = true;
             task_.cancel();
             return refuse({503, "The server took too long to answer."});
         case Phase::upgraded:
             if (channel_->said_goodbye() || !channel_->look_after(now)) return lose("the peer fell silent");
+            if (phase_ != Phase::upgraded) return;
             phase_due_ = channel_->next_due();
             return publish_deadline();
         case Phase::lingering: return close_now();
@@ -432,6 +437,7 @@ void Connection::handle_drain() {
             return;
         case Phase::streaming: return task_.cancel();
         case Phase::upgraded: return channel_->say_goodbye(1001, "the server is going away");
+        case Phase::lingering: return set_deadline(kShortLinger);
         default: return;
     }
 }

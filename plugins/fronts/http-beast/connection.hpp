@@ -53,14 +53,14 @@ public:
     void read_on();
     /// Waits for the peer's Close, not for ever.
     void expect_goodbye();
-    /// Everything was said: send what is queued, then close.
-    void finish();
+    /// Everything was said: send what is queued, then close. `heard_all`: the peer will say no more either.
+    void finish(bool heard_all);
 
 private:
     friend class Site;  // its list
 
     enum class Phase : unsigned char {
-        head,       // between requests, or in the middle of a head
+        head,  // between requests, or in the middle of a head
         body,
         handling,   // a handler runs
         answering,  // the answer waits for the client to take it
@@ -148,26 +148,27 @@ private:
     Phase phase_ = Phase::head;
     bool keep_alive_ = true;
     bool http11_ = true;
-    bool head_only_ = false;      // the request is a HEAD
+    bool head_only_ = false;  // the request is a HEAD
     bool chunked_out_ = false;
     bool pumping_ = false;
-    bool reading_ = false;        // a wait for readability is pending
-    bool writing_ = false;        // a wait for writability is pending
+    bool reading_ = false;           // a wait for readability is pending
+    bool writing_ = false;           // a wait for writability is pending
     bool read_needs_write_ = false;  // TLS
     bool write_needs_read_ = false;  // TLS
-    bool began_ = false;          // the first byte of a head has come
-    bool peer_ended_ = false;
+    bool began_ = false;             // the first byte of a head has come
+    bool peer_ended_ = false;        // nothing more comes from the client
     bool draining_ = false;
-    bool abandoned_ = false;      // the front answered, or lost the client, while the handler ran
-    bool task_ending_ = false;    // the task serves no more requests
-    unsigned pending_ = 0;        // callbacks
-    unsigned eager_writes_ = 0;   // of a stream, without a pause
+    bool abandoned_ = false;     // the front answered, or lost the client, while the handler ran
+    bool task_ending_ = false;   // the task serves no more requests
+    bool left_ = false;          // the task has ended: the site's context may be gone
+    unsigned pending_ = 0;       // callbacks
+    unsigned eager_writes_ = 0;  // of a stream, without a pause
 
-    std::string in_;              // not parsed yet
+    std::string in_;  // not parsed yet
     std::unique_ptr<Incoming> incoming_;
-    std::string out_;             // sent first
-    std::string big_;             // a large body, sent after it without copying
-    std::size_t sent_ = 0;        // of out_ and big_
+    std::string out_;       // sent first
+    std::string big_;       // a large body, sent after it without copying
+    std::size_t sent_ = 0;  // of out_ and big_
     std::unique_ptr<Sleeper> sleeper_;
     std::unique_ptr<HttpStreamed> streamed_;
     std::unique_ptr<WebSocketUpgrade> upgrade_;

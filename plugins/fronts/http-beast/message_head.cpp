@@ -75,7 +75,8 @@ bool valid_host(std::string_view host) {
         const auto name = host.substr(0, colon);
         if (name.empty()) return false;
         if (!std::all_of(name.begin(), name.end(), [](char c) {
-                return is_digit(c) || is_alpha(c) || std::string_view("-._~!$&'()*+;=%").find(c) != std::string_view::npos;
+                return is_digit(c) || is_alpha(c) ||
+                       std::string_view("-._~!$&'()*+;=%").find(c) != std::string_view::npos;
             }))
             return false;
         if (colon != std::string_view::npos) port = host.substr(colon + 1);
@@ -222,8 +223,8 @@ std::string_view websocket_key(const MessageHead& head, const HttpRequest& reque
     // 16 bytes in base64.
     const auto key = headers.get("Sec-WebSocket-Key");
     const bool valid = key.size() == 24 && key.ends_with("==") && std::all_of(key.begin(), key.end() - 2, [](char c) {
-        return is_digit(c) || is_alpha(c) || c == '+' || c == '/';
-    });
+                           return is_digit(c) || is_alpha(c) || c == '+' || c == '/';
+                       });
     return valid ? key : std::string_view{};
 }
 

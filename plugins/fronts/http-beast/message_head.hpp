@@ -25,9 +25,9 @@ struct MessageHead {
 
 /// The outcome of looking at the bytes that came so far.
 struct HeadScan {
-    std::size_t skipped = 0;          ///< an empty line before the request line
-    std::size_t size = 0;             ///< of the head with its empty line; 0 while it is not complete
-    std::optional<Refusal> refusal{}; ///< it can never become a request
+    std::size_t skipped = 0;           ///< an empty line before the request line
+    std::size_t size = 0;              ///< of the head with its empty line; 0 while it is not complete
+    std::optional<Refusal> refusal{};  ///< it can never become a request
 };
 
 /// Looks for the end of the head, and refuses early what cannot be one.

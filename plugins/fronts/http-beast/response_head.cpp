@@ -36,7 +36,8 @@ void append_date(std::string& out, WallTime now) {
         std::array<char, 48> text{};
     };
     thread_local Line line;
-    const auto second = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
+    const auto second =
+        static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(now).time_since_epoch().count());
     if (second != line.second) {
         std::tm parts{};
         gmtime_r(&second, &parts);

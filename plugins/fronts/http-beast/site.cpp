@@ -62,6 +62,16 @@ bool lacks_resources(const error_code& why) {
            why == asio::error::no_buffer_space || why == asio::error::no_memory;
 }
 
+/// When certificate or key was last written; the epoch while one of them cannot be looked at.
+std::filesystem::file_time_type last_change(const HttpTls& tls) {
+    std::error_code missing;
+    const auto certificate = std::filesystem::last_write_time(tls.certificate_file, missing);
+    if (missing) return {};
+    const auto key = std::filesystem::last_write_time(tls.key_file, missing);
+    if (missing) return {};
+    return std::max(certificate, key);
+}
+
 std::string text_of(asio::ip::address address) {
     if (address.is_v6() && address.to_v6().is_v4_mapped())
         address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
@@ -70,10 +80,11 @@ std::string text_of(asio::ip::address address) {
 
 }  // namespace
 
-Site::Site(Context& context, HttpListenOptions options, HttpHandler handler)
+Site::Site(Context& context, HttpListenOptions options, HttpHandler handler, std::function<void()> after_exodus)
     : context_(context),
       options_(std::move(options)),
       handler_(std::move(handler)),
+      after_exodus_(std::move(after_exodus)),
       sweep_period_(sweep_period(options_.limits)),
       acceptor_(context.executor()),
       room_(options_.limits.connections),
@@ -85,16 +96,14 @@ Site::Site(Context& context, HttpListenOptions options, HttpHandler handler)
       connection_metric_(context.metrics().gauge("drover_http_connections", "Open HTTP connections.",
                                                  {{"listener", options_.name}})) {}
 
-Site::~Site() {
-    const std::lock_guard lock(mutex_);
-    if (timer_) context_.clock().cancel(*timer_);
-}
+Site::~Site() = default;
 
 Result<void> Site::open() {
     if (!options_.tls.certificate_file.empty()) {
         auto tls = make_tls_context(options_.tls);
         if (!tls) return tls.error();
         tls_ = std::move(*tls);
+        certified_at_ = last_change(options_.tls);
     }
     const auto host = resolve(options_.address.host);
     if (!host)
@@ -111,14 +120,15 @@ Result<void> Site::open() {
     if (why) return listen_error(options_.address, why);
 
     alive_ = 1;
-    const bool started = context_.tasks().spawn("accept " + options_.name, [self = shared_from_this()](TaskHandle task) {
-        {
-            const std::lock_guard lock(self->mutex_);
-            self->acceptor_task_ = task;
-            if (self->draining_) task.cancel();
-        }
-        return self->accept_loop();
-    });
+    const bool started =
+        context_.tasks().spawn("accept " + options_.name, [self = shared_from_this()](TaskHandle task) {
+            {
+                const std::lock_guard lock(self->mutex_);
+                self->acceptor_task_ = task;
+                if (self->draining_) task.cancel();
+            }
+            return self->accept_loop();
+        });
     if (started) return ok;
     alive_ = 0;
     return Error(Errc::unavailable, "the HTTP front is stopping");
@@ -137,8 +147,9 @@ Async<void> Site::accept_loop() {
             auto [why] = co_await acceptor_.async_accept(socket, asio::as_tuple(asio::use_awaitable_t<Executor>{}));
             if (why == asio::error::operation_aborted) break;
             if (lacks_resources(why)) {
-                context_.log().warning("cannot accept connections now",
-                                       {{"listener", options_.name}, {"why", why.message()}, {"pause_ms", pause.count()}});
+                context_.log().warning(
+                    "cannot accept connections now",
+                    {{"listener", options_.name}, {"why", why.message()}, {"pause_ms", pause.count()}});
                 const auto slept = co_await sleep_for(context_.clock(), pause);
                 if (!slept) break;
                 pause = std::min(pause * 2, 1000ms);
@@ -156,11 +167,30 @@ Async<void> Site::accept_loop() {
     retire();
 }
 
+/// New connections get a renewed certificate without a restart. A bad one is named, and the old one kept.
+void Site::renew_certificate() {
+    constexpr Ticks kBetweenLooks = std::chrono::nanoseconds(1s).count();
+    if (!tls_ || now() - certificate_seen_ < kBetweenLooks) return;
+    certificate_seen_ = now();
+    const auto changed_at = last_change(options_.tls);
+    if (changed_at == certified_at_ || changed_at == std::filesystem::file_time_type{}) return;
+    certified_at_ = changed_at;
+    auto renewed = make_tls_context(options_.tls);
+    if (!renewed) {
+        context_.log().error("the certificate changed, and the new one is not used",
+                             {{"listener", options_.name}, {"error", renewed.error().describe()}});
+        return;
+    }
+    tls_ = std::move(*renewed);
+    context_.log().info("the certificate was renewed", {{"listener", options_.name}});
+}
+
 void Site::admit(Tcp::socket socket, Semaphore::Permit permit) {
     error_code why;
     const auto remote = socket.remote_endpoint(why);
     if (why) return;
     socket.set_option(Tcp::no_delay(true), why);
+    renew_certificate();
     alive_.fetch_add(1);
     connections_.fetch_add(1);
     connection_metric_.add(1);
@@ -175,7 +205,14 @@ void Site::admit(Tcp::socket socket, Semaphore::Permit permit) {
 }
 
 void Site::retire() {
-    if (alive_.fetch_sub(1) == 1) empty_.open();
+    if (alive_.fetch_sub(1) != 1) return;
+    {
+        // Who waits for the end may destroy what the sweep uses.
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
+        if (timer_) context_.clock().cancel(*timer_);
+    }
+    empty_.open();
 }
 
 void Site::enter(Connection& connection) {
@@ -186,6 +223,7 @@ void Site::enter(Connection& connection) {
         if (first_) first_->previous_ = &connection;
         first_ = &connection;
         connection.listed_ = true;
+        peak_ = std::max(peak_, connections_.load());
         late = draining_;
         if (!timer_) schedule_sweep();
     }
@@ -216,13 +254,25 @@ void Site::sweep() {
     std::vector<std::shared_ptr<Connection>> due;
     {
         const std::lock_guard lock(mutex_);
+        if (closed_) return;
         timer_.reset();
         const auto moment = now();
         for (auto* one = first_; one; one = one->next_)
             if (one->deadline() <= moment) due.push_back(one->shared_from_this());
+        if (exodus(moment)) after_exodus_();
         if (first_) schedule_sweep();
     }
     for (const auto& connection : due) connection->on_deadline();
+}
+
+bool Site::exodus(Ticks moment) {
+    constexpr std::uint64_t kMany = 1'000;
+    constexpr Ticks kSeldom = std::chrono::nanoseconds(10s).count();
+    const auto count = connections_.load();
+    if (peak_ < count + kMany || moment - exodus_at_ < kSeldom) return false;
+    exodus_at_ = moment;
+    peak_ = count;
+    return true;
 }
 
 std::vector<std::shared_ptr<Connection>> Site::everybody() {

@@ -3,6 +3,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <atomic>
+#include <filesystem>
 #include <mutex>
 
 #include "drover/context.hpp"
@@ -23,7 +24,8 @@ inline constexpr Ticks kNoDeadline = INT64_MAX;
 /// Owners: the listener handle, the accept loop, the connections. Thread-safety: any thread.
 class Site : public std::enable_shared_from_this<Site> {
 public:
-    Site(Context& context, HttpListenOptions options, HttpHandler handler);
+    /// `after_exodus` is called when many connections have gone at once, seldom, and must return at once.
+    Site(Context& context, HttpListenOptions options, HttpHandler handler, std::function<void()> after_exodus);
     ~Site();
 
     /// Binds, listens, starts to accept. Errors: those of HttpFront::listen.
@@ -66,15 +68,20 @@ private:
     Async<void> accept_loop();
     void admit(Tcp::socket socket, Semaphore::Permit permit);
     void retire();
-    void schedule_sweep();  // with mutex_ held
+    void renew_certificate();
+    void schedule_sweep();      // with mutex_ held
+    bool exodus(Ticks moment);  // with mutex_ held
     void sweep();
     std::vector<std::shared_ptr<Connection>> everybody();
 
     Context& context_;
     HttpListenOptions options_;
     const HttpHandler handler_;
+    const std::function<void()> after_exodus_;
     const std::chrono::nanoseconds sweep_period_;
-    SslContextPtr tls_;
+    SslContextPtr tls_;                             // replaced by the accept loop only
+    std::filesystem::file_time_type certified_at_;  // the accept loop's
+    Ticks certificate_seen_ = 0;                    // the accept loop's: when the files were looked at
     Tcp::acceptor acceptor_;
     Semaphore room_;
     std::atomic<bool> draining_{false};
@@ -88,12 +95,12 @@ private:
     Gate empty_;
 
     std::mutex mutex_;
-    TaskHandle acceptor_task_;            // guarded by mutex_
-    Connection* first_ = nullptr;         // guarded by mutex_: a list through Connection::previous_, next_
+    TaskHandle acceptor_task_;             // guarded by mutex_
+    Connection* first_ = nullptr;          // guarded by mutex_: a list through Connection::previous_, next_
     std::optional<Clock::TimerId> timer_;  // guarded by mutex_
-    bool closed_ = false;                 // guarded by mutex_: no sweep any more
-    std::size_t departed_ = 0;            // guarded by mutex_: since memory was last given back
-    Ticks trimmed_at_ = 0;                // guarded by mutex_
+    bool closed_ = false;                  // guarded by mutex_: no sweep any more
+    std::uint64_t peak_ = 0;               // guarded by mutex_: connections, since the last exodus
+    Ticks exodus_at_ = 0;                  // guarded by mutex_
 };
 
 /// The owner's handle of a site.

@@ -23,8 +23,8 @@ constexpr std::array<bool, 256> make_token_table() {
     std::array<bool, 256> table{};
     for (int c = 0; c < 256; ++c) {
         const auto letter = static_cast<char>(c);
-        table[static_cast<std::size_t>(c)] =
-            is_digit(letter) || is_alpha(letter) || std::string_view("!#$%&'*+-.^_`|~").find(letter) != std::string_view::npos;
+        table[static_cast<std::size_t>(c)] = is_digit(letter) || is_alpha(letter) ||
+                                             std::string_view("!#$%&'*+-.^_`|~").find(letter) != std::string_view::npos;
     }
     return table;
 }

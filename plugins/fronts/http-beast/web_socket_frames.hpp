@@ -19,8 +19,8 @@ public:
     void reset() { *this = Utf8Check(); }
 
 private:
-    std::uint8_t missing_ = 0;       // continuation bytes still to come
-    std::uint8_t least_ = 0x80;      // the range of the next one: no overlong forms, no surrogates
+    std::uint8_t missing_ = 0;   // continuation bytes still to come
+    std::uint8_t least_ = 0x80;  // the range of the next one: no overlong forms, no surrogates
     std::uint8_t most_ = 0xbf;
 };
 
@@ -53,14 +53,14 @@ private:
 
     const std::size_t limit_;
     std::array<char, 14> header_{};
-    std::uint8_t header_size_ = 0;   // bytes in header_
-    std::uint8_t opcode_ = 0;        // of the frame
+    std::uint8_t header_size_ = 0;     // bytes in header_
+    std::uint8_t opcode_ = 0;          // of the frame
     std::uint8_t message_opcode_ = 0;  // of the message that is not complete; 0: none
     bool final_ = false;
     bool in_payload_ = false;
     std::uint8_t mask_at_ = 0;
     std::array<char, 4> mask_{};
-    std::uint64_t left_ = 0;         // of the frame's payload
+    std::uint64_t left_ = 0;  // of the frame's payload
     std::uint16_t code_ = 0;
     Utf8Check utf8_;
     std::string_view why_;

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "drover/conformance/event_bus_kit.hpp"
+#include "drover/conformance/http_kit.hpp"
 #include "drover/conformance/lock_kit.hpp"
 #include "drover/conformance/membership_kit.hpp"
 #include "drover/conformance/store_kit.hpp"
@@ -37,6 +38,7 @@ const std::vector<Kit>& all_kits() {
         kit_of<EventBus>("EventBus", "drover/services/event_bus.hpp", event_bus_cases),
         kit_of<Store>("Store", "drover/services/store.hpp", store_cases),
         kit_of<MembershipService>("Membership", "drover/services/membership.hpp", membership_cases),
+        kit_of<HttpFront>("Http", "drover/services/http_front.hpp", http_cases),
     };
     return kits;
 }

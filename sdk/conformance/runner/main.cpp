@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "drover/conformance/http_kit.hpp"
 #include "drover/host/library.hpp"
 #include "kits.hpp"
 
@@ -28,8 +29,8 @@ void replace_all(std::string& text, std::string_view what, std::string_view with
         text.replace(at, what.size(), with);
 }
 
-/// The plugin file, with the options of the command line.
-class FileBackend final : public Backend {
+/// The plugin file, with the options of the command line; for every kit.
+class FileBackend final : public HttpFrontBackend {
 public:
     FileBackend(std::filesystem::path file, Options given) : file_(std::move(file)), given_(std::move(given)) {}
 
@@ -53,8 +54,7 @@ private:
 class PromiseReporter final : public testing::EmptyTestEventListener {
 public:
     void OnTestEnd(const testing::TestInfo& test) override {
-        if (test.result()->Failed())
-            std::cout << "promise not kept: " << sentence_of(test.name()) << std::endl;
+        if (test.result()->Failed()) std::cout << "promise not kept: " << sentence_of(test.name()) << std::endl;
     }
 };
 
@@ -64,8 +64,9 @@ Result<void> check_options(const host::Library& library, Options options) {
         for (const auto* placeholder : {"{world}", "{folder}", "{owner}"}) replace_all(value, placeholder, "alice");
     auto config = Config::make(library.descriptor().options, options);
     if (config) return ok;
-    return config.error().in("the options of " + library.id()).with_hint("See: drover plugin inspect " +
-                                                                         library.file().string());
+    return config.error()
+        .in("the options of " + library.id())
+        .with_hint("See: drover plugin inspect " + library.file().string());
 }
 
 int run_kits(const std::filesystem::path& file, const Options& options) {
@@ -82,9 +83,9 @@ int run_kits(const std::filesystem::path& file, const Options& options) {
                                         [file, options] { return std::make_unique<FileBackend>(file, options); });
     }
     if (cases == 0)
-        return fail(Error(Errc::not_found,
-                          file.string() + " (" + (*library)->id() + ") provides no service that has a kit; it provides " +
-                              (provided.empty() ? "nothing" : provided)));
+        return fail(Error(Errc::not_found, file.string() + " (" + (*library)->id() +
+                                               ") provides no service that has a kit; it provides " +
+                                               (provided.empty() ? "nothing" : provided)));
     testing::UnitTest::GetInstance()->listeners().Append(new PromiseReporter);
     const int status = RUN_ALL_TESTS();
     const auto& all = *testing::UnitTest::GetInstance();

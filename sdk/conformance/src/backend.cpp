@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 constexpr auto kVerb = 20s;
 
 /// An owner's clock: the real one, until it is stopped. What came due meanwhile fires on going on.
-class PausableClock final : public Clock {
+class PausableClock final : public Clock, public std::enable_shared_from_this<PausableClock> {
 public:
     explicit PausableClock(Clock& real) : real_(real) {}
 
@@ -61,7 +61,10 @@ private:
         TimerId real = 0;
     };
     void arm(TimerId id, Timer& timer) {
-        timer.real = real_.call_at(timer.when, [this, id] {
+        timer.real = real_.call_at(timer.when, [weak = weak_from_this(), this, id] {
+            // A timer that was cancelled may be running at that moment, and the case be over.
+            const auto alive = weak.lock();
+            if (!alive) return;
             std::function<void()> fire;
             {
                 const std::lock_guard lock(mutex_);
@@ -110,7 +113,7 @@ Metrics& metrics() {
 
 struct Backend::World {
     struct Owner {
-        std::unique_ptr<PausableClock> clock;
+        std::shared_ptr<PausableClock> clock;  // owners: this, and a timer that fires
         std::unique_ptr<host::Instance> instance;
     };
     std::string folder;
@@ -123,7 +126,7 @@ struct Backend::World {
         auto found = owners.find(name);
         if (found == owners.end()) {
             found = owners.emplace(std::string(name), Owner{}).first;
-            found->second.clock = std::make_unique<PausableClock>(runtime().clock());
+            found->second.clock = std::make_shared<PausableClock>(runtime().clock());
         }
         return found->second;
     }
@@ -173,12 +176,15 @@ void* Backend::open_service(std::string_view owner_name, std::string_view interf
         host::HostServices services{
             .executor = executor(),
             .clock = owner.clock.get(),
-            .log = Logger(std::getenv("DROVER_TEST_LOG") ? make_log_sink(LogFormat::text, LogLevel::debug)
-                                                         : make_null_log_sink(),
-                          "kit"),
+            .log = Logger(
+                std::getenv("DROVER_TEST_LOG") ? make_log_sink(LogFormat::text, LogLevel::debug) : make_null_log_sink(),
+                "kit"),
             .metrics = &metrics(),
-            .server = {.id = std::string(owner_name), .name = std::string(owner_name), .home = world_->folder,
-                       .version = "test", .profile = "test"},
+            .server = {.id = std::string(owner_name),
+                       .name = std::string(owner_name),
+                       .home = world_->folder,
+                       .version = "test",
+                       .profile = "test"},
             .resource_types = std::make_shared<const std::vector<ResourceType>>(),
             .composition = nullptr,
         };

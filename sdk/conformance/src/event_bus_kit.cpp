@@ -121,7 +121,8 @@ BUS_CASE(ASlowReaderGetsWhatFitsThenOneGapAndTheCount) {
 }
 
 BUS_CASE(TopicsAreExactNames) {
-    const std::vector<std::string> topics{"a", "A", "a.b", "a.b.c", "a-b", "a_b", "ab", "b", ".", std::string(200, 't')};
+    const std::vector<std::string> topics{"a",   "A",  "a.b", "a.b.c", "a-b",
+                                          "a_b", "ab", "b",   ".",     std::string(200, 't')};
     std::vector<Subscription> listening;
     for (const auto& topic : topics) listening.push_back(listen("alice", topic));
     for (const auto& topic : topics) publish("bob", topic, "to " + topic);
@@ -147,7 +148,8 @@ BUS_CASE(PayloadsOfAnyBytesArriveUnchanged) {
     std::mt19937_64 random(case_seed());
     std::string every_byte;
     for (int i = 0; i < 256; ++i) every_byte += static_cast<char>(i);
-    std::vector<std::string> payloads{"", std::string(1, '\0'), every_byte, "\r\n$5\r\n*3\r\n", "{\"a\":1}", "\xff\xfe"};
+    std::vector<std::string> payloads{"",        std::string(1, '\0'), every_byte, "\r\n$5\r\n*3\r\n", "{\"a\":1}",
+                                      "\xff\xfe"};
     for (std::size_t size : {1U, 1'000U, 65'535U, 65'536U, 300'000U}) {
         std::string noise(size, ' ');
         for (auto& byte : noise) byte = static_cast<char>(random());

@@ -4,20 +4,19 @@ namespace drover::conformance {
 
 Async<Result<void>> FaultyEventBus::publish(std::string topic, std::string payload) {
     return detail::inject<void>(plan_, clock_, Deadline::never(), "publish",
-                                            [this, topic, payload] { return inner_.publish(topic, payload); });
+                                [this, topic, payload] { return inner_.publish(topic, payload); });
 }
 
 Async<Result<Subscription>> FaultyEventBus::subscribe(std::string topic, std::size_t capacity) {
-    auto subscribing = detail::inject<Subscription>(
-        plan_, clock_, Deadline::never(), "subscribe",
-        [this, topic, capacity] { return inner_.subscribe(topic, capacity); });
+    auto subscribing =
+        detail::inject<Subscription>(plan_, clock_, Deadline::never(), "subscribe",
+                                     [this, topic, capacity] { return inner_.subscribe(topic, capacity); });
     auto inner = co_await std::move(subscribing);
     if (!inner) co_return inner.error();
     auto outer = Subscription::make(capacity, [feed = inner->feed()] {
         feed.close(Error(Errc::unavailable, "its reader has gone"));  // ends the pump
     });
-    const bool pumped =
-        pumps_.spawn("fault.pump", [this, from = *inner, to = outer.feed()] { return pump(from, to); });
+    const bool pumped = pumps_.spawn("fault.pump", [this, from = *inner, to = outer.feed()] { return pump(from, to); });
     if (!pumped) co_return Error(Errc::unavailable, "the faulty event bus is being destroyed");
     co_return outer;
 }

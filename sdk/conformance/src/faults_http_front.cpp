@@ -30,8 +30,7 @@ Async<Result<std::unique_ptr<HttpListener>>> FaultyHttpFront::listen(HttpListenO
         return handle(*plan, *clock, handler, std::move(request));
     };
     return detail::inject<std::unique_ptr<HttpListener>>(
-        plan_, clock_, Deadline::never(), "listen",
-        [this, options, faulty] { return inner_.listen(options, faulty); });
+        plan_, clock_, Deadline::never(), "listen", [this, options, faulty] { return inner_.listen(options, faulty); });
 }
 
 }  // namespace drover::conformance

@@ -164,21 +164,23 @@ LOCK_CASE(NobodyWaitsForEverBehindLaterOnes) {
     std::atomic<bool> enough{false};
     std::vector<Pending<void>> workers;
     for (auto& one : all)
-        workers.emplace_back(backend().executor(), [&one, &enough, service = &locks(one.owner),
-                                                    clock = &backend().clock(one.owner)]() -> Async<Result<void>> {
-            while (!enough) {
-                const auto lease = co_await service->acquire("jobs", Deadline::in(*clock, kEnough));
-                if (!lease) co_return lease.error();
-                ++one.turns;
-                const auto stayed = co_await sleep_for(*clock, 50us);
-                if (!stayed) co_return stayed.error();
-                const auto released = co_await service->release(*lease);
-                if (!released) co_return released.error();
-            }
-            co_return ok;
-        });
+        workers.emplace_back(
+            backend().executor(),
+            [&one, &enough, service = &locks(one.owner), clock = &backend().clock(one.owner)]() -> Async<Result<void>> {
+                while (!enough) {
+                    const auto lease = co_await service->acquire("jobs", Deadline::in(*clock, kEnough));
+                    if (!lease) co_return lease.error();
+                    ++one.turns;
+                    const auto stayed = co_await sleep_for(*clock, 50us);
+                    if (!stayed) co_return stayed.error();
+                    const auto released = co_await service->release(*lease);
+                    if (!released) co_return released.error();
+                }
+                co_return ok;
+            });
     const bool everybody = eventually(
-        backend(), [&] { return std::all_of(all.begin(), all.end(), [](const auto& one) { return one.turns >= kTurnsOfEach; }); },
+        backend(),
+        [&] { return std::all_of(all.begin(), all.end(), [](const auto& one) { return one.turns >= kTurnsOfEach; }); },
         15s);
     enough = true;
     EXPECT_TRUE(everybody) << "turns: " << testing::PrintToString([&] {
@@ -201,15 +203,16 @@ LOCK_CASE(HundredsOfWaitersAreServedAndHoldNoThread) {
     waiters.reserve(kWaiters);
     for (int i = 0; i < kWaiters; ++i) {
         const std::string owner = i % 2 ? "bob" : "carol";
-        waiters.emplace_back(backend().executor(), [&inside, &served, service = &locks(owner),
-                                                    deadline = in(30s, owner)]() -> Async<Result<void>> {
-            const auto lease = co_await service->acquire("jobs", deadline);
-            if (!lease) co_return lease.error();
-            if (inside.fetch_add(1) != 0) co_return Error(Errc::internal, "somebody else was inside");
-            ++served;
-            inside.fetch_sub(1);
-            co_return co_await service->release(*lease);
-        });
+        waiters.emplace_back(
+            backend().executor(),
+            [&inside, &served, service = &locks(owner), deadline = in(30s, owner)]() -> Async<Result<void>> {
+                const auto lease = co_await service->acquire("jobs", deadline);
+                if (!lease) co_return lease.error();
+                if (inside.fetch_add(1) != 0) co_return Error(Errc::internal, "somebody else was inside");
+                ++served;
+                inside.fetch_sub(1);
+                co_return co_await service->release(*lease);
+            });
     }
     for (auto& waiter : waiters) waiter.wait_begun();
     // With so many waiting, everything else goes on.

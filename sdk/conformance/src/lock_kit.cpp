@@ -17,7 +17,9 @@ bool LockKit::promises(const std::string& trait) {
     return found != traits.end() && found->second == "true";
 }
 
-Lease LockKit::take(std::string_view owner, std::string name) { return attempt(owner, std::move(name), kEnough).value(); }
+Lease LockKit::take(std::string_view owner, std::string name) {
+    return attempt(owner, std::move(name), kEnough).value();
+}
 
 Result<Lease> LockKit::attempt(std::string_view owner, std::string name, Duration wait) {
     auto& service = locks(owner);
@@ -32,9 +34,8 @@ void LockKit::give_back(std::string_view owner, Lease lease) {
 Pending<Lease> LockKit::waiting(std::string_view owner, std::string name, Duration wait) {
     auto* const service = &locks(owner);
     const auto deadline = in(wait, owner);
-    Pending<Lease> pending(backend().executor(), [service, name = std::move(name), deadline] {
-        return service->acquire(name, deadline);
-    });
+    Pending<Lease> pending(backend().executor(),
+                           [service, name = std::move(name), deadline] { return service->acquire(name, deadline); });
     pending.wait_begun();
     return pending;
 }
@@ -267,9 +268,32 @@ LOCK_CASE(TheHolderAndItsTokenCanBeAskedFor) {
 }
 
 LOCK_CASE(NamesDoNotTouchEachOther) {
-    const std::vector<std::string> names{"a",   "A",   "a.",   ".",     "..",  "a/b", "a//b", "/a/b", "a b", " a",
-                                         "a%b", "a\\b", "a'b",  "a\"b",  "{a}", "{b}", "*",    "?",    "[a]", "a:b",
-                                         "-",   "~",   "$(a)", "%s",    "a/b/", std::string(255, 'x'),
+    const std::vector<std::string> names{"a",
+                                         "A",
+                                         "a.",
+                                         ".",
+                                         "..",
+                                         "a/b",
+                                         "a//b",
+                                         "/a/b",
+                                         "a b",
+                                         " a",
+                                         "a%b",
+                                         "a\\b",
+                                         "a'b",
+                                         "a\"b",
+                                         "{a}",
+                                         "{b}",
+                                         "*",
+                                         "?",
+                                         "[a]",
+                                         "a:b",
+                                         "-",
+                                         "~",
+                                         "$(a)",
+                                         "%s",
+                                         "a/b/",
+                                         std::string(255, 'x'),
                                          std::string(254, 'x')};
     std::vector<Lease> leases;
     for (const auto& name : names) {

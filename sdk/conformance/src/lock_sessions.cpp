@@ -218,7 +218,8 @@ LOCK_CASE(WhileTheBackendHangsDeadlinesAndWithdrawalsAreKept) {
         backend(), 300ms, [&](Deadline deadline) { return service.acquire("other", deadline); }, clock);
     EXPECT_FALSE(result);
     const auto far = in(kEnough, "bob");
-    (void)expect_quick_cancel<Lease>(backend(), [&] { return service.acquire("third", far); }, [] {});
+    (void)expect_quick_cancel<Lease>(
+        backend(), [&] { return service.acquire("third", far); }, [] {});
     ASSERT_TRUE(backend().resume_server());
     EXPECT_TRUE(eventually(backend(), [&] {
         const auto lease = attempt("bob", "other", 1s);

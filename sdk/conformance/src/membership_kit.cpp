@@ -78,9 +78,16 @@ MEMBERSHIP_CASE(AMemberThatJoinedIsSeenByAllWithItsLabels) {
 }
 
 MEMBERSHIP_CASE(LabelsHoldAnyText) {
-    const Labels labels{{"empty", ""},         {"comma", "a,b;c=d"}, {"quote", "\"'\\"}, {"space", " a  b "},
-                        {"lines", "a\nb\r\nc"}, {"slash", "/a/b"},     {"utf-8", "\xc3\xa4\xe2\x82\xac"},
-                        {"a=b", "x"},           {"a.b/c d", "y"},      {"json", "{\"a\":[1]}"}};
+    const Labels labels{{"empty", ""},
+                        {"comma", "a,b;c=d"},
+                        {"quote", "\"'\\"},
+                        {"space", " a  b "},
+                        {"lines", "a\nb\r\nc"},
+                        {"slash", "/a/b"},
+                        {"utf-8", "\xc3\xa4\xe2\x82\xac"},
+                        {"a=b", "x"},
+                        {"a.b/c d", "y"},
+                        {"json", "{\"a\":[1]}"}};
     join("alice", "alice", labels);
     expect_ids("bob", {"alice"});
     EXPECT_EQ(seen_by("bob").list[0].labels, labels);

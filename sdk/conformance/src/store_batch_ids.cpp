@@ -24,12 +24,12 @@ STORE_CASE(ABatchWithAnIdIsDoneOnce) {
 STORE_CASE(ARepeatedBatchAnswersAsItDidWhateverHappenedSince) {
     const auto machine = create("machine", {{"size", 1}});
     const auto id = unique_name("batch");
-    const auto first = attempt(alice(), {Update{"machine", machine, {{"size", 2}}, {{"size", 1}}, 1},
-                                         Create{"tag", {{"label", "t"}}}}, id);
+    const auto first = attempt(
+        alice(), {Update{"machine", machine, {{"size", 2}}, {{"size", 1}}, 1}, Create{"tag", {{"label", "t"}}}}, id);
     ASSERT_TRUE(first) << first.error();
     commit({Delete{"machine", machine}, Delete{"tag", first->changed[1].id}});
-    const auto again = attempt(alice(), {Update{"machine", machine, {{"size", 2}}, {{"size", 1}}, 1},
-                                         Create{"tag", {{"label", "t"}}}}, id);
+    const auto again = attempt(
+        alice(), {Update{"machine", machine, {{"size", 2}}, {{"size", 1}}, 1}, Create{"tag", {{"label", "t"}}}}, id);
     ASSERT_TRUE(again) << again.error();
     EXPECT_EQ(*again, *first);
     EXPECT_TRUE(ids(Query{.type = "tag"}).empty());
@@ -83,7 +83,8 @@ STORE_CASE(ABatchIdIsUpTo64CharactersOfPrintableAscii) {
     const std::string longest(kLongestBatchId, 'b');
     EXPECT_TRUE(attempt(alice(), {Create{"machine", {}}}, longest));
     EXPECT_TRUE(outcome(longest).value().has_value());
-    for (const auto& wrong : {longest + "b", std::string("two words"), std::string("\xC3\xA4"), std::string("a\0b", 3)}) {
+    for (const auto& wrong :
+         {longest + "b", std::string("two words"), std::string("\xC3\xA4"), std::string("a\0b", 3)}) {
         const auto refused = attempt(alice(), {Create{"machine", {}}}, wrong);
         ASSERT_FALSE(refused) << Value(wrong);
         EXPECT_EQ(refused.error().code(), Errc::invalid) << refused.error();
@@ -113,7 +114,8 @@ STORE_CASE(OneBatchSentManyTimesAtOnceIsDoneOnce) {
         for (int i = 0; i < 16; ++i) {
             auto& store = i % 2 == 0 ? alice() : bob();
             sends.emplace_back([&store, id, this] {
-                return store.commit(Batch{id, {Create{"machine", {{"uuid", id}}}, Create{"tag", {{"label", id}}}}}, in(kEnough));
+                return store.commit(Batch{id, {Create{"machine", {{"uuid", id}}}, Create{"tag", {{"label", id}}}}},
+                                    in(kEnough));
             });
         }
         const auto results = together<Committed>(std::move(sends));
@@ -134,7 +136,8 @@ STORE_CASE(AfterNothingWasAnsweredTheBatchDoesNotHappen) {
     for (int round = 0; round < kRounds; ++round) {
         const auto id = unique_name("batch");
         // Some callers withdraw, some have a deadline too short or none left; each leaves open what happened.
-        const std::array<Duration, 3> patiences = {kEnough, std::chrono::microseconds(random() % 800), Duration::zero()};
+        const std::array<Duration, 3> patiences = {kEnough, std::chrono::microseconds(random() % 800),
+                                                   Duration::zero()};
         const auto patience = patiences[random() % 3];
         const auto trips = random() % 3;
         auto [results, took] = withdraw<Committed>(

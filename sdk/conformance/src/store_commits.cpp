@@ -26,11 +26,12 @@ STORE_CASE(AFailedBatchLeavesNothingBehind) {
     const auto doomed = create("machine", {{"uuid", "u2"}});
     const std::vector<Operation> good = {Create{"machine", {{"name", "new"}, {"uuid", "u3"}}},
                                          Update{"machine", id, {{"size", 2}, {"state", "off"}, {"uuid", "u4"}}},
+                                         Update{"machine", id, {{"size", 3}, {"state", "gone"}, {"uuid", "u5"}}},
                                          Delete{"machine", doomed}, Create{"tag", {{"label", "t"}}}};
     const std::vector<Operation> bad = {
         Check{"machine", id, {{"name", "two"}}},
         Update{"machine", 999'999, {{"size", 1}}},
-        Create{"machine", {{"uuid", "u4"}}},
+        Create{"machine", {{"uuid", "u5"}}},
         Update{"machine", id, {}, {}, 1},
         Delete{"machine", doomed},
     };
@@ -39,13 +40,13 @@ STORE_CASE(AFailedBatchLeavesNothingBehind) {
         operations.push_back(failing);
         const auto answered = attempt(operations);
         ASSERT_FALSE(answered);
-        EXPECT_EQ(answered.error().detail("operation"), "4") << answered.error();
+        EXPECT_EQ(answered.error().detail("operation"), "5") << answered.error();
         const auto record = read("machine", id);
         EXPECT_EQ(record["size"], Value(1));
         EXPECT_EQ(record.version(), 1);
         EXPECT_EQ(machines({}), (Ids{id, doomed}));
         EXPECT_EQ(machines(where("state", Op::eq, {"on"})), Ids{id});
-        EXPECT_EQ(machines(where("uuid", Op::in, {"u1", "u2", "u3", "u4"})), (Ids{id, doomed}));
+        EXPECT_EQ(machines(where("uuid", Op::in, {"u1", "u2", "u3", "u4", "u5"})), (Ids{id, doomed}));
         EXPECT_TRUE(ids(Query{.type = "tag"}).empty());
     }
     // What the failed ones held is free.
@@ -53,11 +54,16 @@ STORE_CASE(AFailedBatchLeavesNothingBehind) {
 }
 
 STORE_CASE(AnExpectationThatHoldsLetsTheBatchHappen) {
-    const auto id = create("machine", {{"name", "a"}, {"size", 3}, {"ratio", 0.1}, {"running", true}, {"data", "{ }"},
-                                       {"created", 5}, {"teamId", 9}});
-    const std::vector<Expectation> all = {{"name", "a"},      {"size", 3},    {"ratio", 0.1}, {"running", true},
-                                          {"data", "{ }"},    {"created", 5}, {"teamId", 9},  {"note", nullptr},
-                                          {"state", "requested"}};
+    const auto id = create("machine", {{"name", "a"},
+                                       {"size", 3},
+                                       {"ratio", 0.1},
+                                       {"running", true},
+                                       {"data", "{ }"},
+                                       {"created", 5},
+                                       {"teamId", 9}});
+    const std::vector<Expectation> all = {{"name", "a"},     {"size", 3},       {"ratio", 0.1},
+                                          {"running", true}, {"data", "{ }"},   {"created", 5},
+                                          {"teamId", 9},     {"note", nullptr}, {"state", "requested"}};
     EXPECT_TRUE(attempt({Check{"machine", id, all, 1}}));
     EXPECT_TRUE(attempt({Update{"machine", id, {{"size", 4}}, all, 1}}));
     EXPECT_TRUE(attempt({Delete{"machine", id, {{"size", 4}}, 2}}));
@@ -65,8 +71,8 @@ STORE_CASE(AnExpectationThatHoldsLetsTheBatchHappen) {
 
 STORE_CASE(AFailedExpectationIsAConflictThatNamesIt) {
     const auto id = create("machine", {{"name", "a"}, {"size", 3}});
-    const auto answered = attempt({Create{"tag", {{"label", "t"}}},
-                                   Update{"machine", id, {{"size", 4}}, {{"name", "a"}, {"size", 5}}}});
+    const auto answered =
+        attempt({Create{"tag", {{"label", "t"}}}, Update{"machine", id, {{"size", 4}}, {{"name", "a"}, {"size", 5}}}});
     ASSERT_FALSE(answered);
     EXPECT_EQ(answered.error().code(), Errc::conflict) << answered.error();
     EXPECT_EQ(answered.error().detail("operation"), "1");
@@ -90,7 +96,9 @@ STORE_CASE(ExpectationsCompareByteByByteAndNullWithNull) {
     };
     fails({"name", "ABC"});
     fails({"name", "abc "});
-    fails({"name", "\xC3\xA1" "bc"});
+    fails({"name",
+           "\xC3\xA1"
+           "bc"});
     fails({"name", nullptr});
     fails({"state", "ON"});
     fails({"state", "on "});
@@ -119,9 +127,9 @@ STORE_CASE(AnExpectedVersionMustBeTheRecords) {
 STORE_CASE(WhatIsGoneIsNotFoundByItsOperation) {
     const auto id = create("machine", {});
     commit({Delete{"machine", id}});
-    for (const Operation& operation : std::vector<Operation>{Update{"machine", id, {{"size", 1}}}, Delete{"machine", id},
-                                                             Check{"machine", id}, Update{"machine", -1, {}},
-                                                             Update{"machine", id, {}, {{"size", 1}}, 1}}) {
+    for (const Operation& operation :
+         std::vector<Operation>{Update{"machine", id, {{"size", 1}}}, Delete{"machine", id}, Check{"machine", id},
+                                Update{"machine", -1, {}}, Update{"machine", id, {}, {{"size", 1}}, 1}}) {
         const auto answered = attempt({Create{"tag", {{"label", "t"}}}, operation});
         ASSERT_FALSE(answered);
         EXPECT_EQ(answered.error().code(), Errc::not_found) << answered.error();
@@ -145,24 +153,26 @@ STORE_CASE(ACheckChangesNothing) {
 }
 
 STORE_CASE(RecordsOfOneBatchMayReferToEachOther) {
-    const auto done = commit({Create{"team", {{"name", "red"}}}, Create{"machine", {{"teamId", CreatedBy{0}}}},
-                              Create{"machine", {{"teamId", CreatedBy{0}}, {"parentId", CreatedBy{1}}, {"size", CreatedBy{1}}}},
-                              Create{"disk", {{"machineId", CreatedBy{2}}}}});
+    const auto done =
+        commit({Create{"team", {{"name", "red"}}}, Create{"machine", {{"teamId", CreatedBy{0}}}},
+                Create{"machine", {{"teamId", CreatedBy{0}}, {"parentId", CreatedBy{1}}, {"size", CreatedBy{1}}}},
+                Create{"disk", {{"machineId", CreatedBy{2}}}}});
     const auto [team, first, second, disk] =
         std::tuple(done.changed[0].id, done.changed[1].id, done.changed[2].id, done.changed[3].id);
     EXPECT_EQ(read("machine", first)["teamId"], Value(team));
     EXPECT_EQ(read("machine", second)["parentId"], Value(first));
     EXPECT_EQ(read("machine", second)["size"], Value(first));
     EXPECT_EQ(read("disk", disk)["machineId"], Value(second));
-    const auto linked = commit({Create{"team", {{"name", "blue"}}}, Update{"machine", first, {{"teamId", CreatedBy{0}}}}});
+    const auto linked =
+        commit({Create{"team", {{"name", "blue"}}}, Update{"machine", first, {{"teamId", CreatedBy{0}}}}});
     EXPECT_EQ(read("machine", first)["teamId"], Value(linked.changed[0].id));
 }
 
 STORE_CASE(OperationsSeeWhatThoseBeforeThemDid) {
     const auto id = create("machine", {{"size", 1}, {"uuid", "u"}});
-    const auto done = commit({Update{"machine", id, {{"size", 2}}, {{"size", 1}}, 1},
-                              Update{"machine", id, {{"size", 3}}, {{"size", 2}}, 2}, Check{"machine", id, {{"size", 3}}},
-                              Delete{"machine", id, {}, 3}, Create{"machine", {{"uuid", "u"}}}});
+    const auto done = commit(
+        {Update{"machine", id, {{"size", 2}}, {{"size", 1}}, 1}, Update{"machine", id, {{"size", 3}}, {{"size", 2}}, 2},
+         Check{"machine", id, {{"size", 3}}}, Delete{"machine", id, {}, 3}, Create{"machine", {{"uuid", "u"}}}});
     EXPECT_EQ(done.changed[0], (Changed{id, 2}));
     EXPECT_EQ(done.changed[1], (Changed{id, 3}));
     EXPECT_EQ(done.changed[2], (Changed{id, 3}));
@@ -185,8 +195,8 @@ STORE_CASE(TheFirstFailureIsTheOneReported) {
 STORE_CASE(AUniqueValueIsHeldByOneRecord) {
     const auto first = create("machine", {{"uuid", "u1"}});
     const auto second = create("machine", {{"uuid", "u2"}});
-    for (const auto& operation : std::vector<Operation>{Create{"machine", {{"uuid", "u1"}}},
-                                                        Update{"machine", second, {{"uuid", "u1"}}}}) {
+    for (const auto& operation :
+         std::vector<Operation>{Create{"machine", {{"uuid", "u1"}}}, Update{"machine", second, {{"uuid", "u1"}}}}) {
         const auto answered = attempt({Create{"tag", {{"label", "t"}}}, operation});
         ASSERT_FALSE(answered);
         EXPECT_EQ(answered.error().code(), Errc::conflict) << answered.error();
@@ -208,7 +218,11 @@ STORE_CASE(UniquenessHoldsAfterEveryOperation) {
 }
 
 STORE_CASE(UniquenessIsByBytesAndLeavesNullAlone) {
-    for (const auto* uuid : {"abc", "ABC", "abc ", " abc", "\xC3\xA1" "bc", ""}) create("machine", {{"uuid", uuid}});
+    for (const auto* uuid : {"abc", "ABC", "abc ", " abc",
+                             "\xC3\xA1"
+                             "bc",
+                             ""})
+        create("machine", {{"uuid", uuid}});
     for (int i = 0; i < 3; ++i) create("machine", {{"uuid", nullptr}});
     EXPECT_EQ(machines({}).size(), 9u);
     EXPECT_FALSE(attempt({Create{"machine", {{"uuid", ""}}}}));
@@ -292,7 +306,8 @@ STORE_CASE(AThousandOperationsAreOneBatchAndOneMoreIsRefused) {
 STORE_CASE(ABatchMayHoldSixteenMegabytesAndNoMore) {
     const std::string note(65'535, 'm');
     std::vector<Operation> operations;
-    while ((operations.size() + 1) * note.size() <= kLargestBatch) operations.push_back(Create{"machine", {{"note", note}}});
+    while ((operations.size() + 1) * note.size() <= kLargestBatch)
+        operations.push_back(Create{"machine", {{"note", note}}});
     const auto done = commit(operations);
     EXPECT_EQ(read("machine", done.changed.back().id)["note"].text().size(), note.size());
     operations.push_back(Create{"machine", {{"note", note}}});

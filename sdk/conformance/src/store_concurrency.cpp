@@ -34,7 +34,7 @@ STORE_CASE(NoUpdateIsLost) {
 STORE_CASE(OneCallersFailureIsNobodyElses) {
     const auto victim = create("machine", {{"size", 1}, {"uuid", "taken"}});
     const std::vector<Operation> failures = {
-        Check{"machine", victim, {{"size", 2}}}, Create{"machine", {{"uuid", "taken"}}}, Delete{"machine", 987'654},
+        Check{"machine", victim, {{"size", 2}}},    Create{"machine", {{"uuid", "taken"}}}, Delete{"machine", 987'654},
         Create{"machine", {{"size", "no number"}}}, Update{"machine", victim, {}, {}, 99},
     };
     for (int round = 0; round < 4; ++round) {
@@ -72,8 +72,11 @@ STORE_CASE(OfManyClaimsOneWins) {
             auto& store = i % 2 == 0 ? alice() : bob();
             claims.emplace_back([&store, job, i, this] {
                 Batch batch;
-                batch.operations = {Update{"job", job, {{"state", "running"}, {"owner", "claimer " + std::to_string(i)}, {"epoch", 1}},
-                                           {{"state", "pending"}, {"epoch", 0}}}};
+                batch.operations = {
+                    Update{"job",
+                           job,
+                           {{"state", "running"}, {"owner", "claimer " + std::to_string(i)}, {"epoch", 1}},
+                           {{"state", "pending"}, {"epoch", 0}}}};
                 return store.commit(std::move(batch), in(kEnough));
             });
         }
@@ -124,8 +127,9 @@ STORE_CASE(CommitsThatCrossEachOtherAllHappen) {
         const auto one = i % 2 == 0 ? first : second;
         const auto other = i % 2 == 0 ? second : first;
         works.emplace_back([&store, one, other, i, this] {
-            return store.commit(Batch{{}, {Update{"job", one, {{"total", i}}}, Create{"tag", {{"label", "t"}}},
-                                           Update{"job", other, {{"total", i}}}}},
+            return store.commit(Batch{{},
+                                      {Update{"job", one, {{"total", i}}}, Create{"tag", {{"label", "t"}}},
+                                       Update{"job", other, {{"total", i}}}}},
                                 in(kEnough));
         });
     }
@@ -142,8 +146,9 @@ STORE_CASE(WhatABatchChecksStaysTrueUntilItHappened) {
         const auto right = create("job", {});
         const auto cross = [this](Store& store, std::int64_t checked, std::int64_t changed) -> Work {
             return [this, &store, checked, changed] {
-                return store.commit(Batch{{}, {Check{"job", checked, {{"total", 0}}}, Update{"job", changed, {{"total", 1}}}}},
-                                    in(kEnough));
+                return store.commit(
+                    Batch{{}, {Check{"job", checked, {{"total", 0}}}, Update{"job", changed, {{"total", 1}}}}},
+                    in(kEnough));
             };
         };
         const auto results = together<Committed>({cross(alice(), left, right), cross(bob(), right, left)});
@@ -198,7 +203,8 @@ Async<Result<Committed>> move_amounts(Store& store, std::int64_t left, std::int6
     Committed last;
     for (std::int64_t i = 0; !stop->is_open(); ++i) {
         Batch batch;
-        batch.operations = {Update{"job", left, {{"total", i % 101}}}, Update{"job", right, {{"total", 100 - i % 101}}}};
+        batch.operations = {Update{"job", left, {{"total", i % 101}}},
+                            Update{"job", right, {{"total", 100 - i % 101}}}};
         auto done = co_await store.commit(std::move(batch), deadline);
         if (!done) co_return done;
         last = std::move(*done);
@@ -306,7 +312,8 @@ STORE_CASE(TheNewestPositionCoversEverythingAcknowledged) {
 
 STORE_CASE(APositionOfNobodyIsInvalid) {
     for (const auto* text : {"x", "not a position", "'", "-", "\xFF"}) {
-        const auto read = run(alice().query(Query{.type = "machine"}, Consistency::at_least(Position{text}), in(kEnough)));
+        const auto read =
+            run(alice().query(Query{.type = "machine"}, Consistency::at_least(Position{text}), in(kEnough)));
         ASSERT_FALSE(read) << text;
         EXPECT_EQ(read.error().code(), Errc::invalid) << read.error();
     }
@@ -316,7 +323,8 @@ STORE_CASE(AStaleReadShowsAMomentThatWas) {
     const auto made = commit({Create{"job", {{"total", 100}}}, Create{"job", {{"total", 0}}}});
     EXPECT_TRUE(run(alice().get("job", made.changed[0].id, Consistency::at_least(made.position), in(kEnough))));
     for (std::int64_t i = 1; i <= 50; ++i) {
-        commit({Update{"job", made.changed[0].id, {{"total", 100 - i}}}, Update{"job", made.changed[1].id, {{"total", i}}}});
+        commit({Update{"job", made.changed[0].id, {{"total", 100 - i}}},
+                Update{"job", made.changed[1].id, {{"total", i}}}});
         const auto page = run(bob().query(Query{.type = "job"}, Consistency::stale_by(1h), in(kEnough)));
         ASSERT_TRUE(page) << page.error();
         std::int64_t sum = 0;

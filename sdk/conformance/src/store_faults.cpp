@@ -44,30 +44,34 @@ STORE_CASE(OutcomeTellsTheTruthWhenTheAnswerWasLost) {
 
 STORE_CASE(CarefulCallersLoseNothingAndDoNothingTwice) {
     const auto seed = case_seed();
-    FaultPlan plan(seed, {.refuse = 0.1, .delay = 0.1, .execute_and_time_out = 0.15, .lose = 0.15, .longest_delay = 2ms});
+    FaultPlan plan(seed,
+                   {.refuse = 0.1, .delay = 0.1, .execute_and_time_out = 0.15, .lose = 0.15, .longest_delay = 2ms});
     FaultyStore store(alice(), plan, backend().clock("alice"));
     const auto job = create("job", {});
     constexpr int kCallers = 12;
     constexpr int kEach = 8;
     std::vector<std::function<Async<Result<Committed>>()>> works;
     for (int i = 0; i < kCallers; ++i)
-        works.emplace_back([&store, job, i, deadline = in(kEnough), name = unique_name("caller")]() -> Async<Result<Committed>> {
-            for (int k = 0; k < kEach; ++k) {
-                const auto id = name + "-" + std::to_string(k);
-                Batch batch{id, {Update{"job", job, {{"total", i}}}, Create{"machine", {{"name", id}}}}};
-                auto done = co_await commit_surely(store, std::move(batch), deadline);
-                if (!done) co_return done;
-            }
-            co_return Committed{};
-        });
-    for (const auto& result : together<Committed>(works)) EXPECT_TRUE(result) << result.error() << "; " << plan.describe();
+        works.emplace_back(
+            [&store, job, i, deadline = in(kEnough), name = unique_name("caller")]() -> Async<Result<Committed>> {
+                for (int k = 0; k < kEach; ++k) {
+                    const auto id = name + "-" + std::to_string(k);
+                    Batch batch{id, {Update{"job", job, {{"total", i}}}, Create{"machine", {{"name", id}}}}};
+                    auto done = co_await commit_surely(store, std::move(batch), deadline);
+                    if (!done) co_return done;
+                }
+                co_return Committed{};
+            });
+    for (const auto& result : together<Committed>(works))
+        EXPECT_TRUE(result) << result.error() << "; " << plan.describe();
     EXPECT_EQ(read("job", job).version(), 1 + kCallers * kEach) << plan.describe();
     std::set<std::string> names;
     Query query{.type = "machine"};
     query.limit = kLargestPage;
     const auto page = find(query);
     for (const auto& row : page.rows)
-        EXPECT_TRUE(names.insert(std::string(row.record["name"].text())).second) << row.record["name"] << " was made twice";
+        EXPECT_TRUE(names.insert(std::string(row.record["name"].text())).second)
+            << row.record["name"] << " was made twice";
     EXPECT_EQ(names.size(), static_cast<std::size_t>(kCallers * kEach)) << plan.describe();
 }
 
@@ -81,24 +85,26 @@ STORE_CASE(ACompareAndSetSurvivesLostAnswers) {
     constexpr int kEach = 6;
     std::vector<std::function<Async<Result<Committed>>()>> works;
     for (int i = 0; i < kClaimers; ++i)
-        works.emplace_back([&store, job, deadline = in(kEnough), name = unique_name("claimer")]() -> Async<Result<Committed>> {
-            int refused = 0;
-            for (int claimed = 0; claimed < kEach;) {
-                auto record = co_await store.get("job", job, Consistency::primary(), deadline);
-                if (!record) {
-                    if (++refused > kMostRefused) co_return record.error();
-                    continue;
+        works.emplace_back(
+            [&store, job, deadline = in(kEnough), name = unique_name("claimer")]() -> Async<Result<Committed>> {
+                int refused = 0;
+                for (int claimed = 0; claimed < kEach;) {
+                    auto record = co_await store.get("job", job, Consistency::primary(), deadline);
+                    if (!record) {
+                        if (++refused > kMostRefused) co_return record.error();
+                        continue;
+                    }
+                    const auto epoch = (*record)["epoch"].integer();
+                    Batch batch{name + "-" + std::to_string(epoch),
+                                {Update{"job", job, {{"epoch", epoch + 1}, {"owner", name}}, {{"epoch", epoch}}}}};
+                    auto done = co_await commit_surely(store, std::move(batch), deadline);
+                    if (done) ++claimed;
+                    else if (done.error().code() != Errc::conflict) co_return done;
                 }
-                const auto epoch = (*record)["epoch"].integer();
-                Batch batch{name + "-" + std::to_string(epoch),
-                            {Update{"job", job, {{"epoch", epoch + 1}, {"owner", name}}, {{"epoch", epoch}}}}};
-                auto done = co_await commit_surely(store, std::move(batch), deadline);
-                if (done) ++claimed;
-                else if (done.error().code() != Errc::conflict) co_return done;
-            }
-            co_return Committed{};
-        });
-    for (const auto& result : together<Committed>(works)) EXPECT_TRUE(result) << result.error() << "; " << plan.describe();
+                co_return Committed{};
+            });
+    for (const auto& result : together<Committed>(works))
+        EXPECT_TRUE(result) << result.error() << "; " << plan.describe();
     EXPECT_EQ(read("job", job)["epoch"], Value(kClaimers * kEach)) << plan.describe();
 }
 
@@ -114,7 +120,8 @@ STORE_CASE(ReadsUnderFaultsAnswerRightOrNotAtAll) {
         query.count = true;
         const auto page = run(store.query(query, Consistency::primary(), in(kEnough)));
         if (!page) {
-            EXPECT_TRUE(page.error().code() == Errc::unavailable || page.error().code() == Errc::timeout) << page.error();
+            EXPECT_TRUE(page.error().code() == Errc::unavailable || page.error().code() == Errc::timeout)
+                << page.error();
             continue;
         }
         ++answered;

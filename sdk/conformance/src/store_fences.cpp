@@ -8,7 +8,9 @@ class FenceKit : public StoreKit {
 protected:
     /// Takes the job as its next holder.
     Result<Committed> claim(Store& store, std::int64_t job, const std::string& owner, std::int64_t seen_epoch) {
-        return attempt(store, {Update{"job", job, {{"state", "running"}, {"owner", owner}, {"epoch", seen_epoch + 1}},
+        return attempt(store, {Update{"job",
+                                      job,
+                                      {{"state", "running"}, {"owner", owner}, {"epoch", seen_epoch + 1}},
                                       {{"epoch", seen_epoch}}}});
     }
     void expect_fenced(const Result<Committed>& answered) {
@@ -38,7 +40,8 @@ FENCE_CASE(AHolderWhoWasSuspendedAndReplacedHasItsCommitsRefused) {
     expect_fenced(attempt({Update{"job", job, {{"state", "done"}}, {{"state", "running"}, {"epoch", 1}}}}));
     expect_fenced(attempt({Delete{"job", job, {{"epoch", 1}}}}));
     expect_fenced(attempt({Check{"job", job, {{"epoch", 1}}}, Update{"machine", other, {{"name", "stale"}}}}));
-    expect_fenced(attempt(alice(), {Check{"job", job, {{"epoch", 1}}}, Create{"tag", {{"label", "stale"}}}}, unique_name("late")));
+    expect_fenced(attempt(alice(), {Check{"job", job, {{"epoch", 1}}}, Create{"tag", {{"label", "stale"}}}},
+                          unique_name("late")));
 
     EXPECT_EQ(read("job", job)["owner"], Value("bob"));
     EXPECT_EQ(read("job", job)["state"], Value("running"));
@@ -75,7 +78,9 @@ FENCE_CASE(EpochsNeverGoBackHoweverManyContend) {
                 if (epoch < last) co_return Error(Errc::internal, "the epoch went back");
                 last = epoch;
                 Batch batch;
-                batch.operations = {Update{"job", job, {{"epoch", epoch + 1}, {"owner", "contender " + std::to_string(i)}},
+                batch.operations = {Update{"job",
+                                           job,
+                                           {{"epoch", epoch + 1}, {"owner", "contender " + std::to_string(i)}},
                                            {{"epoch", epoch}}}};
                 auto done = co_await store.commit(std::move(batch), deadline);
                 if (done) ++turn;

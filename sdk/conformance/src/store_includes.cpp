@@ -68,8 +68,7 @@ STORE_CASE(MapLinksLeadToTheOtherEnd) {
             Create{"machineTagMap", {{"machineId", one}, {"tagId", nullptr}}},
             Create{"machineTagMap", {{"machineId", nullptr}, {"tagId", red}}},
             Create{"machineTagMap", {{"machineId", two}, {"tagId", 987'654}}}});
-    EXPECT_EQ(shape(find(including("tag", {"machines"}))),
-              rows({{red, one}, {red, two}, {blue, one}, {lone, 0}}));
+    EXPECT_EQ(shape(find(including("tag", {"machines"}))), rows({{red, one}, {red, two}, {blue, one}, {lone, 0}}));
     const auto page = find(including("machine", {"tags"}));
     EXPECT_EQ(shape(page), rows({{one, red}, {one, blue}, {two, red}}));
     ASSERT_TRUE(page.rows[0].included[0]);
@@ -106,9 +105,11 @@ STORE_CASE(SeveralIncludesGiveEveryCombination) {
     const auto y = create("tag", {{"label", "y"}});
     commit({Create{"machineTagMap", {{"machineId", machine}, {"tagId", y}}},
             Create{"machineTagMap", {{"machineId", machine}, {"tagId", x}}}});
-    EXPECT_EQ(shape(find(including("machine", {"disks", "tags", "team"}))),
-              rows({{machine, a, x, team}, {machine, a, y, team}, {machine, b, x, team}, {machine, b, y, team},
-                    {bare, 0, 0, 0}}));
+    EXPECT_EQ(shape(find(including("machine", {"disks", "tags", "team"}))), rows({{machine, a, x, team},
+                                                                                  {machine, a, y, team},
+                                                                                  {machine, b, x, team},
+                                                                                  {machine, b, y, team},
+                                                                                  {bare, 0, 0, 0}}));
     EXPECT_EQ(shape(find(including("machine", {"tags", "disks"}))),
               rows({{machine, x, a}, {machine, x, b}, {machine, y, a}, {machine, y, b}, {bare, 0, 0}}));
 }

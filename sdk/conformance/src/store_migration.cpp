@@ -61,11 +61,12 @@ STORE_CASE(NewTypesStandBesideThoseThatAreKnown) {
 STORE_CASE(AFieldAddedLaterIsNullOrItsFallbackInOldRecords) {
     migrate(alice(), {widget(1, 0, {text_field("name")})}).value();
     const auto id = create("widget", {{"name", "old"}});
-    const auto done = migrate(alice(), {widget(1, 1, {text_field("name"), integer_field("size"),
-                                                      text_field("state").not_null("new\\%'").with_index(),
-                                                      boolean_field("open").not_null(true), real_field("ratio").not_null(0.25),
-                                                      json_field("data").not_null("{\"a\": 1}"),
-                                                      integer_field("large").not_null(std::numeric_limits<std::int64_t>::min())})});
+    const auto done = migrate(
+        alice(), {widget(1, 1,
+                         {text_field("name"), integer_field("size"),
+                          text_field("state").not_null("new\\%'").with_index(), boolean_field("open").not_null(true),
+                          real_field("ratio").not_null(0.25), json_field("data").not_null("{\"a\": 1}"),
+                          integer_field("large").not_null(std::numeric_limits<std::int64_t>::min())})});
     ASSERT_TRUE(done) << done.error();
     EXPECT_FALSE(done->steps.empty());
     const auto record = read("widget", id);
@@ -123,7 +124,8 @@ STORE_CASE(TextMayBecomeLonger) {
 }
 
 STORE_CASE(AFieldNoLongerDeclaredKeepsWhatItHeld) {
-    migrate(alice(), {widget(1, 0, {text_field("name"), integer_field("size"), text_field("state").not_null("on")})}).value();
+    migrate(alice(), {widget(1, 0, {text_field("name"), integer_field("size"), text_field("state").not_null("on")})})
+        .value();
     const auto id = create("widget", {{"name", "x"}, {"size", 5}, {"state", "off"}});
     ASSERT_TRUE(migrate(alice(), {widget(1, 1, {text_field("name")})}));
     EXPECT_EQ(read("widget", id).type().fields.size(), 1u);
@@ -133,7 +135,8 @@ STORE_CASE(AFieldNoLongerDeclaredKeepsWhatItHeld) {
     EXPECT_EQ(refused.error().code(), Errc::invalid) << refused.error();
     commit({Update{"widget", id, {{"name", "y"}}}});
     const auto later = create("widget", {{"name", "z"}});
-    ASSERT_TRUE(migrate(alice(), {widget(1, 2, {text_field("name"), integer_field("size"), text_field("state").not_null("on")})}));
+    ASSERT_TRUE(migrate(
+        alice(), {widget(1, 2, {text_field("name"), integer_field("size"), text_field("state").not_null("on")})}));
     EXPECT_EQ(read("widget", id)["size"], Value(5));
     EXPECT_EQ(read("widget", id)["state"], Value("off"));
     EXPECT_EQ(read("widget", id)["name"], Value("y"));
@@ -143,7 +146,9 @@ STORE_CASE(AFieldNoLongerDeclaredKeepsWhatItHeld) {
 STORE_CASE(FieldsMayChangeTheirPlacesInTheDeclaration) {
     migrate(alice(), {widget(1, 0, {text_field("name"), integer_field("size"), boolean_field("open")})}).value();
     const auto id = create("widget", {{"name", "x"}, {"size", 5}, {"open", true}});
-    ASSERT_TRUE(migrate(alice(), {widget(1, 1, {boolean_field("open"), text_field("extra"), integer_field("size"), text_field("name")})}));
+    ASSERT_TRUE(migrate(
+        alice(),
+        {widget(1, 1, {boolean_field("open"), text_field("extra"), integer_field("size"), text_field("name")})}));
     const auto record = read("widget", id);
     EXPECT_EQ(record["name"], Value("x"));
     EXPECT_EQ(record["size"], Value(5));
@@ -152,10 +157,12 @@ STORE_CASE(FieldsMayChangeTheirPlacesInTheDeclaration) {
 }
 
 STORE_CASE(ANewerMinorIsAcceptedAsItIs) {
-    const auto newer = widget(1, 2, {text_field("name").with_index(), integer_field("size").not_null(7)});
+    const auto newer = widget(
+        1, 2,
+        {text_field("name").with_index(), integer_field("size").not_null(7), text_field("state").not_null("new")});
     migrate(alice(), {newer}).value();
     const auto id = create("widget", {{"name", "x"}, {"size", 5}});
-    const auto older = migrate(bob(), {widget(1, 1, {text_field("name")})});
+    const auto older = migrate(bob(), {widget(1, 1, {text_field("name"), text_field("state").not_null("old")})});
     ASSERT_TRUE(older) << older.error();
     EXPECT_TRUE(older->steps.empty()) << older->steps.front();
     // The older server works beside the newer one: what it does not know stays or takes its fallback.
@@ -168,6 +175,7 @@ STORE_CASE(ANewerMinorIsAcceptedAsItIs) {
     EXPECT_EQ(read("widget", id)["size"], Value(5));
     EXPECT_EQ(read("widget", id)["name"], Value("y"));
     EXPECT_EQ(read("widget", made->changed[0].id)["size"], Value(7));
+    EXPECT_EQ(read("widget", made->changed[0].id)["state"], Value("old")) << "each server's own fallback";
 }
 
 STORE_CASE(ANewerMajorIsRefused) {
@@ -187,14 +195,16 @@ STORE_CASE(ANewerMajorIsRefused) {
 }
 
 STORE_CASE(WhatIsNotAdditiveNeedsARaisedMajor) {
-    const std::vector<Field> before = {text_field("name", 100), integer_field("size"), text_field("state").not_null("on")};
+    const std::vector<Field> before = {text_field("name", 100), integer_field("size"),
+                                       text_field("state").not_null("on")};
     migrate(alice(), {widget(1, 0, before)}).value();
     const auto id = create("widget", {{"name", "x"}, {"size", 5}});
     const std::vector<std::vector<Field>> changes = {
-        {text_field("name", 50), integer_field("size"), text_field("state").not_null("on")},              // shorter
-        {text_field("name", 100).not_null(""), integer_field("size"), text_field("state").not_null("on")},  // never null
-        {text_field("name", 100), integer_field("size"), text_field("state")},                            // may be null
-        {text_field("name", 100), text_field("size"), text_field("state").not_null("on")},                // another type
+        {text_field("name", 50), integer_field("size"), text_field("state").not_null("on")},  // shorter
+        {text_field("name", 100).not_null(""), integer_field("size"),
+         text_field("state").not_null("on")},                                               // never null
+        {text_field("name", 100), integer_field("size"), text_field("state")},              // may be null
+        {text_field("name", 100), text_field("size"), text_field("state").not_null("on")},  // another type
         {text_field("name", 100), integer_field("size"), text_field("state").not_null("on"),
          text_field("extra").required()},  // old records have none
     };
@@ -214,7 +224,8 @@ STORE_CASE(ARaisedMajorMayForbidNull) {
     migrate(alice(), {widget(1, 0, {text_field("name"), integer_field("size").with_index()})}).value();
     const auto null = create("widget", {{"name", "null"}});
     const auto set = create("widget", {{"name", "set"}, {"size", 5}});
-    const auto done = migrate(alice(), {widget(2, 0, {text_field("name"), integer_field("size").not_null(3).with_index()})});
+    const auto done =
+        migrate(alice(), {widget(2, 0, {text_field("name"), integer_field("size").not_null(3).with_index()})});
     ASSERT_TRUE(done) << done.error();
     EXPECT_EQ(read("widget", null)["size"], Value(3));
     EXPECT_EQ(read("widget", set)["size"], Value(5));
@@ -225,6 +236,20 @@ STORE_CASE(ARaisedMajorMayForbidNull) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code(), Errc::invalid) << refused.error();
     EXPECT_EQ(read("widget", create("widget", {}))["size"], Value(3));
+}
+
+STORE_CASE(WhatAFieldHoldsNeverChanges) {
+    migrate(alice(), {widget(1, 0, {text_field("name"), integer_field("size")})}).value();
+    const auto id = create("widget", {{"name", "x"}, {"size", 5}});
+    for (auto& fields : std::vector<std::vector<Field>>{{text_field("name"), text_field("size")},
+                                                        {integer_field("name"), integer_field("size")},
+                                                        {text_field("name"), real_field("size")}}) {
+        const auto refused = migrate(alice(), {widget(2, 0, fields)});
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code(), Errc::invalid) << refused.error();
+    }
+    EXPECT_EQ(read("widget", id)["size"], Value(5));
+    EXPECT_TRUE(migrate(alice(), {widget(1, 0, {text_field("name"), integer_field("size")})}));
 }
 
 STORE_CASE(AWrongDeclarationIsRefusedWithAllThatIsWrong) {
@@ -258,8 +283,8 @@ STORE_CASE(ManyServersMayMigrateAtOnce) {
     for (int i = 0; i < 8; ++i) {
         auto& store = i % 2 == 0 ? alice() : bob();
         works.emplace_back([&store, this] {
-            return store.migrate({widget(1, 0, {text_field("name").with_index(), integer_field("size")})}, MigrateMode::apply,
-                                 in(kEnough));
+            return store.migrate({widget(1, 0, {text_field("name").with_index(), integer_field("size")})},
+                                 MigrateMode::apply, in(kEnough));
         });
     }
     for (const auto& result : together<Migration>(works)) EXPECT_TRUE(result) << result.error();

@@ -77,8 +77,8 @@ STORE_CASE(LimitAndOffsetCutThePageOut) {
     EXPECT_EQ(ids(query), (Ids{made[5], made[4], made[3]}));
     query.offset = 9;
     EXPECT_EQ(ids(query), Ids{made[0]});
-    for (const std::uint64_t beyond : {std::uint64_t{10}, std::uint64_t{1'000'000},
-                                       std::numeric_limits<std::uint64_t>::max()}) {
+    for (const std::uint64_t beyond :
+         {std::uint64_t{10}, std::uint64_t{1'000'000}, std::numeric_limits<std::uint64_t>::max()}) {
         query.offset = beyond;
         EXPECT_TRUE(ids(query).empty());
         EXPECT_FALSE(find(query).more);
@@ -117,6 +117,14 @@ STORE_CASE(CountIsOfAllThatMatchWhateverThePage) {
     query.cursor = first.next;
     EXPECT_EQ(find(query).count, 3u);
     EXPECT_EQ(find(query).rows.size(), 1u);
+    query = {.type = "machine"};
+    query.where = where("size", Op::is_null);
+    query.sort = {{"name", true}};
+    query.count = true;
+    query.limit = 4;
+    create("machine", {{"size", 1}});
+    query.cursor = find(query).next;
+    EXPECT_EQ(find(query).count, 9u) << "also when every record must be looked at";
 }
 
 STORE_CASE(CursorsWalkEveryOrderToItsEnd) {
@@ -167,6 +175,40 @@ STORE_CASE(CursorsKeepToTheirConditions) {
     EXPECT_EQ(walk(query), even);
 }
 
+STORE_CASE(ASetOfValuesIsSortedAndPagedAsAWhole) {
+    // Every store finds each value of the set by its index; the order is of all of them together.
+    std::vector<Operation> operations;
+    for (int i = 0; i < 40; ++i)
+        operations.push_back(
+            Create{"machine", {{"rank", i % 5}, {"state", i % 2 == 0 ? "even" : "odd"}, {"size", i * 7 % 11}}});
+    commit(operations);
+    for (const auto* sorted : {"rank", "size", "id"})
+        for (const bool descending : {false, true}) {
+            Query query{.type = "machine"};
+            query.where = {any("rank", Op::in, {1, 3, 4}), any("state", Op::in, {"odd", "even"})};
+            query.sort = {{sorted, descending}};
+            query.limit = kLargestPage;
+            const auto all = ids(query);
+            ASSERT_EQ(all.size(), 24u);
+            EXPECT_TRUE(std::is_sorted(all.begin(), all.end(),
+                                       [&](std::int64_t a, std::int64_t b) {
+                                           const auto key = [&](std::int64_t id) {
+                                               return std::string_view(sorted) == "id" ? Value(id)
+                                                                                       : read("machine", id)[sorted];
+                                           };
+                                           const auto left = key(a);
+                                           const auto right = key(b);
+                                           if (left != right) return descending ? right < left : left < right;
+                                           return a < b;
+                                       }))
+                << sorted << (descending ? " descending" : "");
+            for (const std::size_t limit : {std::size_t{1}, std::size_t{5}}) {
+                query.limit = limit;
+                EXPECT_EQ(walk(query), all) << sorted << (descending ? " descending" : "");
+            }
+        }
+}
+
 STORE_CASE(CursorsNeitherSkipNorRepeatWhatStays) {
     Ids made;
     for (int i = 0; i < 30; ++i) made.push_back(create("machine", {{"rank", i * 10}}));
@@ -203,6 +245,15 @@ STORE_CASE(ACursorOfNobodyIsInvalid) {
         query.cursor = cursor;
         const auto answered = run(alice().query(query, Consistency::primary(), in(kEnough)));
         ASSERT_FALSE(answered) << Value(cursor);
+        EXPECT_EQ(answered.error().code(), Errc::invalid) << answered.error();
+    }
+    // Changed anywhere, by one character.
+    for (std::size_t at = 0; at < page.next.size(); at += 3) {
+        auto changed = page.next;
+        changed[at] = changed[at] == '1' ? '2' : '1';
+        query.cursor = changed;
+        const auto answered = run(alice().query(query, Consistency::primary(), in(kEnough)));
+        ASSERT_FALSE(answered) << Value(changed);
         EXPECT_EQ(answered.error().code(), Errc::invalid) << answered.error();
     }
 }

@@ -24,7 +24,16 @@ STORE_CASE(AnEmptyStoreGivesAnEmptyPage) {
 }
 
 STORE_CASE(EqualTextIsEqualInEveryByte) {
-    const std::vector<std::string> texts = {"abc", "ABC", "abc ", " abc", "\xC3\xA4" "bc", "a\xCC\x88" "bc", "abc\t", "ab"};
+    const std::vector<std::string> texts = {"abc",
+                                            "ABC",
+                                            "abc ",
+                                            " abc",
+                                            "\xC3\xA4"
+                                            "bc",
+                                            "a\xCC\x88"
+                                            "bc",
+                                            "abc\t",
+                                            "ab"};
     Ids made;
     for (const auto& text : texts) made.push_back(create("machine", {{"name", text}}));
     for (std::size_t i = 0; i < texts.size(); ++i)
@@ -36,7 +45,10 @@ STORE_CASE(IndexedAndUniqueTextIsComparedTheSameWay) {
     const auto lower = create("machine", {{"uuid", "abc"}, {"state", "on"}});
     const auto upper = create("machine", {{"uuid", "ABC"}, {"state", "ON"}});
     const auto spaced = create("machine", {{"uuid", "abc "}, {"state", "on "}});
-    const auto accented = create("machine", {{"uuid", "\xC3\xA1" "bc"}, {"state", "\xC3\xB6n"}});
+    const auto accented = create("machine", {{"uuid",
+                                              "\xC3\xA1"
+                                              "bc"},
+                                             {"state", "\xC3\xB6n"}});
     EXPECT_EQ(machines(where("uuid", Op::eq, {"abc"})), Ids{lower});
     EXPECT_EQ(machines(where("uuid", Op::eq, {"abc "})), Ids{spaced});
     EXPECT_EQ(machines(where("state", Op::eq, {"ON"})), Ids{upper});
@@ -47,10 +59,25 @@ STORE_CASE(IndexedAndUniqueTextIsComparedTheSameWay) {
 
 STORE_CASE(TextIsOrderedByItsBytes) {
     // Neither by a language's alphabet nor by UTF-16: U+FFFD comes before U+1F411.
-    const std::vector<std::string> ordered = {"",   " ",  "A",  "A ", "B",  "Z",        "a",        "a\x01",
-                                              "a ", "aa", "b",  "z",  "~",  "\xC3\xA4", "\xEF\xBF\xBD", "\xF0\x9F\x90\x91"};
+    const std::vector<std::string> ordered = {"",
+                                              " ",
+                                              "A",
+                                              "A ",
+                                              "B",
+                                              "Z",
+                                              "a",
+                                              "a\x01",
+                                              "a ",
+                                              "aa",
+                                              "b",
+                                              "z",
+                                              "~",
+                                              "\xC3\xA4",
+                                              "\xEF\xBF\xBD",
+                                              "\xF0\x9F\x90\x91"};
     Ids made(ordered.size());
-    for (std::size_t i = ordered.size(); i-- > 0;) made[i] = create("machine", {{"name", ordered[i]}, {"state", ordered[i]}});
+    for (std::size_t i = ordered.size(); i-- > 0;)
+        made[i] = create("machine", {{"name", ordered[i]}, {"state", ordered[i]}});
     for (const auto* field : {"name", "state"}) {
         Query query{.type = "machine"};
         query.sort = {{field, false}};
@@ -143,7 +170,12 @@ STORE_CASE(APrefixIsTakenLiterally) {
     const auto plain = create("machine", {{"name", "axb"}, {"state", "axb"}});
     const auto slash = create("machine", {{"name", "a\\b"}, {"state", "a\\b"}});
     const auto upper = create("machine", {{"name", "A_b"}, {"state", "A_b"}});
-    const auto last = create("machine", {{"name", "\xF4\x8F\xBF\xBF" "z"}, {"state", "\xF4\x8F\xBF\xBF" "z"}});
+    const auto last = create("machine", {{"name",
+                                          "\xF4\x8F\xBF\xBF"
+                                          "z"},
+                                         {"state",
+                                          "\xF4\x8F\xBF\xBF"
+                                          "z"}});
     for (const auto* field : {"name", "state"}) {
         EXPECT_EQ(machines(where(field, Op::prefix, {"100%"})), Ids{percent}) << field;
         EXPECT_EQ(machines(where(field, Op::prefix, {"100"})), (Ids{percent, hundred})) << field;
@@ -157,11 +189,42 @@ STORE_CASE(APrefixIsTakenLiterally) {
 }
 
 STORE_CASE(LikeKnowsPercentUnderscoreAndBackslash) {
-    const std::vector<std::string> texts = {"",      "abc",  "abcabc", "a%c", "a_c", "a\\c", "AbC",
-                                            "a\xC3\xA4" "c", "a\nc", "\xF0\x9F\x90\x91", "abc "};
-    const std::vector<std::string> patterns = {"",       "%",      "abc",     "a%",      "%c",     "a_c",   "a\\%c", "a\\_c",
-                                               "a\\\\c", "_",      "__",      "%b%",     "a%b%c",  "%%%",   "a\\bc", "abc_",
-                                               "%\\",    "a\xC3\xA4" "c", "_%_", "A%",  "%abc",   "abc%abc", "%\\%%"};
+    const std::vector<std::string> texts = {"",
+                                            "abc",
+                                            "abcabc",
+                                            "a%c",
+                                            "a_c",
+                                            "a\\c",
+                                            "AbC",
+                                            "a\xC3\xA4"
+                                            "c",
+                                            "a\nc",
+                                            "\xF0\x9F\x90\x91",
+                                            "abc "};
+    const std::vector<std::string> patterns = {"",
+                                               "%",
+                                               "abc",
+                                               "a%",
+                                               "%c",
+                                               "a_c",
+                                               "a\\%c",
+                                               "a\\_c",
+                                               "a\\\\c",
+                                               "_",
+                                               "__",
+                                               "%b%",
+                                               "a%b%c",
+                                               "%%%",
+                                               "a\\bc",
+                                               "abc_",
+                                               "%\\",
+                                               "a\xC3\xA4"
+                                               "c",
+                                               "_%_",
+                                               "A%",
+                                               "%abc",
+                                               "abc%abc",
+                                               "%\\%%"};
     Ids made;
     for (const auto& text : texts) made.push_back(create("machine", {{"name", text}}));
     for (const auto& pattern : patterns) {
@@ -277,7 +340,8 @@ STORE_CASE(AThousandConditionsAreNotTooMany) {
 
 STORE_CASE(TextInAQueryIsNeverACommand) {
     create("machine", {{"name", "x"}});
-    for (const auto* text : {"' OR '1'='1", "x'; DELETE FROM machine; --", "\\", "\\'", "x\" OR \"\"=\"", "%27", "?", "/*"})
+    for (const auto* text :
+         {"' OR '1'='1", "x'; DELETE FROM machine; --", "\\", "\\'", "x\" OR \"\"=\"", "%27", "?", "/*"})
         for (const auto op : {Op::eq, Op::prefix, Op::like})
             EXPECT_TRUE(machines(where("name", op, {text})).empty()) << text;
     EXPECT_EQ(machines({}).size(), 1u);

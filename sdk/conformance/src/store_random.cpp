@@ -33,14 +33,34 @@ public:
     Things disks;
 
     Value some_text() {
-        static const std::vector<std::string> texts = {"",   "a",  "A",     "a ",   "aa", "ab", "b%", "b_", "b\\", "\xC3\xA4",
-                                                       "\xF0\x9F\x90\x91", "long common beginning 1", "long common beginning 2", "'"};
+        static const std::vector<std::string> texts = {"",
+                                                       "a",
+                                                       "A",
+                                                       "a ",
+                                                       "aa",
+                                                       "ab",
+                                                       "b%",
+                                                       "b_",
+                                                       "b\\",
+                                                       "\xC3\xA4",
+                                                       "\xF0\x9F\x90\x91",
+                                                       "long common beginning 1",
+                                                       "long common beginning 2",
+                                                       "'"};
         return any_of(texts);
     }
     Value some_integer() {
-        static const std::vector<std::int64_t> integers = {
-            std::numeric_limits<std::int64_t>::min(), -2, -1, 0, 1, 2, 3, 9'007'199'254'740'992, 9'007'199'254'740'993,
-            std::numeric_limits<std::int64_t>::max() - 1, std::numeric_limits<std::int64_t>::max()};
+        static const std::vector<std::int64_t> integers = {std::numeric_limits<std::int64_t>::min(),
+                                                           -2,
+                                                           -1,
+                                                           0,
+                                                           1,
+                                                           2,
+                                                           3,
+                                                           9'007'199'254'740'992,
+                                                           9'007'199'254'740'993,
+                                                           std::numeric_limits<std::int64_t>::max() - 1,
+                                                           std::numeric_limits<std::int64_t>::max()};
         return any_of(integers);
     }
     Value some_real() {
@@ -65,7 +85,8 @@ private:
     std::mt19937_64 random_;
 };
 
-const std::vector<std::string> kFields = {"name", "state", "size", "rank", "ratio", "running", "created", "note", "parentId"};
+const std::vector<std::string> kFields = {"name",    "state",   "size", "rank",    "ratio",
+                                          "running", "created", "note", "parentId"};
 
 Value field_of(std::int64_t id, const Thing& thing, const std::string& field) {
     return field == "id" ? Value(id) : thing[field];
@@ -188,7 +209,8 @@ protected:
                 contents.push_back(std::move(fields));
                 continue;
             }
-            const auto at = std::next(model.machines.begin(), static_cast<std::ptrdiff_t>(model.below(model.machines.size())));
+            const auto at =
+                std::next(model.machines.begin(), static_cast<std::ptrdiff_t>(model.below(model.machines.size())));
             std::vector<Expectation> expect;
             if (model.chance(40)) {
                 const auto& field = model.any_of(kFields);
@@ -234,7 +256,8 @@ protected:
         const auto values = condition.op == Op::in ? model.below(5) : 1;
         for (std::size_t i = 0; i < values; ++i) condition.values.push_back(model.some_value(field));
         if (condition.op == Op::like || condition.op == Op::not_like) {
-            static const std::vector<std::string> patterns = {"%", "a%", "%a", "_", "__", "b\\%", "b\\_", "%1", "%common%", ""};
+            static const std::vector<std::string> patterns = {"%",    "a%",   "%a", "_",        "__",
+                                                              "b\\%", "b\\_", "%1", "%common%", ""};
             condition.values = {Value(model.any_of(patterns))};
         }
         return condition;
@@ -251,7 +274,8 @@ protected:
         }
         std::vector<std::string> fields = kFields;
         fields.push_back("id");
-        for (auto sorts = model.below(4); sorts > 0; --sorts) query.sort.push_back({model.any_of(fields), model.chance(50)});
+        for (auto sorts = model.below(4); sorts > 0; --sorts)
+            query.sort.push_back({model.any_of(fields), model.chance(50)});
         for (const auto* link : {"disks", "parent", "machines"})
             if (model.chance(15)) query.include.push_back(link);
         query.limit = model.chance(30) ? kLargestPage : 1 + model.below(20);

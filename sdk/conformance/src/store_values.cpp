@@ -39,8 +39,7 @@ STORE_CASE(ARecordComesBackAsItWasCreated) {
 
 STORE_CASE(AnUnknownIdIsNotFound) {
     for (const std::int64_t id : {std::int64_t{1}, std::int64_t{0}, std::int64_t{-5},
-                                  std::numeric_limits<std::int64_t>::max(),
-                                  std::numeric_limits<std::int64_t>::min()}) {
+                                  std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::min()}) {
         const auto found = run(alice().get("machine", id, Consistency::primary(), in(kEnough)));
         ASSERT_FALSE(found) << id;
         EXPECT_EQ(found.error().code(), Errc::not_found) << found.error();
@@ -69,9 +68,12 @@ STORE_CASE(FieldsNotGivenTakeTheirFallback) {
 }
 
 STORE_CASE(AFieldSetToNullIsNull) {
-    const auto id = create("machine", {{"name", "one"}, {"size", 1}, {"ratio", 1.0}, {"running", true}, {"data", "{}"}});
-    commit({Update{"machine", id, {{"name", nullptr}, {"size", nullptr}, {"ratio", nullptr}, {"running", nullptr},
-                                   {"data", nullptr}}}});
+    const auto id =
+        create("machine", {{"name", "one"}, {"size", 1}, {"ratio", 1.0}, {"running", true}, {"data", "{}"}});
+    commit(
+        {Update{"machine",
+                id,
+                {{"name", nullptr}, {"size", nullptr}, {"ratio", nullptr}, {"running", nullptr}, {"data", nullptr}}}});
     const auto record = read("machine", id);
     for (const auto* field : {"name", "size", "ratio", "running", "data"})
         EXPECT_TRUE(record[field].is_null()) << field << " is " << record[field];
@@ -197,7 +199,8 @@ STORE_CASE(TextOfTheGreatestLengthIsKept) {
     std::string note(65'535, 'x');
     note.replace(note.size() - 4, 4, "\xF0\x9F\x90\x91");
     const std::string name(255, 'n');
-    const auto id = create("machine", {{"note", note}, {"data", "\"" + std::string(65'533, 'j') + "\""}, {"name", name}});
+    const auto id =
+        create("machine", {{"note", note}, {"data", "\"" + std::string(65'533, 'j') + "\""}, {"name", name}});
     const auto record = read("machine", id);
     EXPECT_TRUE(record["note"] == Value(note)) << record["note"].text().size() << " bytes came back";
     EXPECT_EQ(record["data"].text().size(), 65'535u);
@@ -222,13 +225,23 @@ STORE_CASE(JsonComesBackAsItWasWritten) {
 
 STORE_CASE(FieldNamesMayBeWordsOfTheDatabase) {
     ResourceType order{.name = "order"};
-    order.fields = {text_field("select"), integer_field("group").with_index(), text_field("where").is_unique(),
-                    boolean_field("table"), integer_field("rowid"), text_field("key"), text_field("orderBy")};
+    order.fields = {text_field("select"),
+                    integer_field("group").with_index(),
+                    text_field("where").is_unique(),
+                    boolean_field("table"),
+                    integer_field("rowid"),
+                    text_field("key"),
+                    text_field("orderBy")};
     auto types = store_kit_types();
     types.push_back(order);
     migrate(alice(), types).value();
-    const auto id = create("order", {{"select", "s"}, {"group", 2}, {"where", "w"}, {"table", true}, {"rowid", 77},
-                                     {"key", "k"}, {"orderBy", "o"}});
+    const auto id = create("order", {{"select", "s"},
+                                     {"group", 2},
+                                     {"where", "w"},
+                                     {"table", true},
+                                     {"rowid", 77},
+                                     {"key", "k"},
+                                     {"orderBy", "o"}});
     Query query{.type = "order"};
     query.where = {any("group", Op::eq, {2}), any("rowid", Op::eq, {77}), any("key", Op::prefix, {"k"})};
     query.sort = {{"select", true}, {"orderBy", false}};

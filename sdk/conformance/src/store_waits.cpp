@@ -13,7 +13,8 @@ std::vector<Work> heavy_commits(Store& store, Deadline deadline, const std::stri
         works.emplace_back([&store, deadline, mark, i] {
             Batch batch{mark + std::to_string(i), {}};
             for (int k = 0; k < 12; ++k)
-                batch.operations.push_back(Create{"machine", {{"name", mark}, {"note", std::string(60'000, 'h')}, {"rank", i}}});
+                batch.operations.push_back(
+                    Create{"machine", {{"name", mark}, {"note", std::string(60'000, 'h')}, {"rank", i}}});
             return store.commit(std::move(batch), deadline);
         });
     return works;
@@ -71,7 +72,8 @@ STORE_CASE(EveryVerbAnswersSoonAfterADeadlineThatHasPassed) {
     const auto id = create("machine", {{"size", 1}});
     const auto passed = Deadline(backend().clock("alice").now());
     const auto answered = [](const auto& result) {
-        return result.has_value() || result.error().code() == Errc::timeout || result.error().code() == Errc::unavailable;
+        return result.has_value() || result.error().code() == Errc::timeout ||
+               result.error().code() == Errc::unavailable;
     };
     constexpr int kAttempts = 5;
     Duration best = Duration::max();
@@ -108,8 +110,9 @@ STORE_CASE(DeadlinesOfACrowdAreKept) {
             const auto became = outcome(mark + std::to_string(k));
             ASSERT_TRUE(became) << became.error();
             if (results[k]) EXPECT_TRUE(became->has_value());
-            else EXPECT_TRUE(results[k].error().code() == Errc::timeout || results[k].error().code() == Errc::exhausted)
-                << results[k].error();
+            else
+                EXPECT_TRUE(results[k].error().code() == Errc::timeout || results[k].error().code() == Errc::exhausted)
+                    << results[k].error();
         }
     }
     EXPECT_LE(best, kWait + kPromptly) << "the quickest of " << kAttempts << " attempts";

@@ -33,9 +33,7 @@ protected:
     }
     static constexpr std::chrono::milliseconds kPatience{30'000};
     /// A deadline on the owner's clock.
-    Deadline in(Duration wait, std::string_view owner = "alice") {
-        return Deadline::in(backend().clock(owner), wait);
-    }
+    Deadline in(Duration wait, std::string_view owner = "alice") { return Deadline::in(backend().clock(owner), wait); }
 
 private:
     BackendFactory factory_;
@@ -62,12 +60,12 @@ struct CaseAdder {
 
 /// DROVER_KIT_CASE(LockKit, lock_cases, TokenGrowsWithEveryLease) { ... }: each kit wraps it in a macro of
 /// its own, such as LOCK_CASE(name). `list` is a function returning the kit's std::vector<Case>&.
-#define DROVER_KIT_CASE(fixture, list, case_name)                                                          \
-    class case_name##Case : public fixture {                                                               \
-        void TestBody() override;                                                                          \
-    };                                                                                                     \
-    static const ::drover::conformance::detail::CaseAdder case_name##_adder(                               \
-        list(), {#case_name, __FILE__, __LINE__, [] { return new case_name##Case; }});                     \
+#define DROVER_KIT_CASE(fixture, list, case_name)                                      \
+    class case_name##Case : public fixture {                                           \
+        void TestBody() override;                                                      \
+    };                                                                                 \
+    static const ::drover::conformance::detail::CaseAdder case_name##_adder(           \
+        list(), {#case_name, __FILE__, __LINE__, [] { return new case_name##Case; }}); \
     void case_name##Case::TestBody()
 
 }  // namespace conformance

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <condition_variable>
