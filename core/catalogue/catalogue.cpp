@@ -25,7 +25,7 @@ constexpr char kRefused = '-';
 
 PluginInfo info_of(const host::Library& library) {
     const auto& descriptor = library.descriptor();
-    PluginInfo info{library.file(),      library.note(),     descriptor.summary, descriptor.provides,
+    PluginInfo info{library.file(),   library.note(),     descriptor.summary, descriptor.provides,
                     descriptor.needs, descriptor.options, descriptor.roles,   {}};
     for (const auto& type : descriptor.resource_types) info.resource_types.push_back(type.name);
     return info;
@@ -59,7 +59,8 @@ std::string read_all(int from, std::chrono::steady_clock::time_point until) {
     std::string all;
     char buffer[4096];
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         pollfd waiting{from, POLLIN, 0};
         if (left.count() <= 0 || poll(&waiting, 1, static_cast<int>(left.count())) <= 0) return all;
         const auto count = read(from, buffer, sizeof buffer);
@@ -180,8 +181,8 @@ Result<Catalogue> find_plugins(const std::vector<std::filesystem::path>& folders
             }
             remembered[key] = to_json(*plugin);
             // The same build twice, in two folders, is one plugin.
-            const bool twin = std::any_of(
-                catalogue.plugins.begin(), catalogue.plugins.end(), [&](const PluginInfo& other) {
+            const bool twin =
+                std::any_of(catalogue.plugins.begin(), catalogue.plugins.end(), [&](const PluginInfo& other) {
                     return other.note.id == plugin->note.id && !other.note.build_id.empty() &&
                            other.note.build_id == plugin->note.build_id;
                 });

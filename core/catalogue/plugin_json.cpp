@@ -33,12 +33,9 @@ Traits traits_from(const json::object& from) {
 }
 
 json::object option_json(const Option& option) {
-    json::object object{{"name", option.name},
-                        {"type", to_string(option.type)},
-                        {"summary", option.summary},
-                        {"optional", option.is_optional},
-                        {"live", option.is_live},
-                        {"key", option.key}};
+    json::object object{{"name", option.name},       {"type", to_string(option.type)},
+                        {"summary", option.summary}, {"optional", option.is_optional},
+                        {"live", option.is_live},    {"key", option.key}};
     if (option.fallback) object["default"] = *option.fallback;
     if (option.least) object["least"] = *option.least;
     if (option.most) object["most"] = *option.most;
@@ -47,9 +44,9 @@ json::object option_json(const Option& option) {
 }
 
 OptionType option_type(const std::string& name) {
-    for (const auto type : {OptionType::text, OptionType::integer, OptionType::boolean, OptionType::duration,
-                            OptionType::size, OptionType::secret, OptionType::choice, OptionType::list,
-                            OptionType::address})
+    for (const auto type :
+         {OptionType::text, OptionType::integer, OptionType::boolean, OptionType::duration, OptionType::size,
+          OptionType::secret, OptionType::choice, OptionType::list, OptionType::address})
         if (to_string(type) == name) return type;
     throw std::invalid_argument("unknown option type " + name);
 }
@@ -90,21 +87,21 @@ std::string to_json(const PluginInfo& plugin) {
     for (const auto& option : plugin.options) options.push_back(option_json(option));
     json::array roles;
     for (const auto& role : plugin.roles)
-        roles.push_back(json::object{
-            {"name", role.name}, {"summary", role.summary}, {"in_every_profile", role.in_every_profile}});
-    return json::serialize(json::object{{"id", plugin.note.id},
-                                        {"version", plugin.note.version},
-                                        {"sdk", std::to_string(plugin.note.abi_major) + "." +
-                                                    std::to_string(plugin.note.abi_minor)},
-                                        {"toolchain", plugin.note.toolchain},
-                                        {"build", plugin.note.build_id},
-                                        {"file", plugin.file.string()},
-                                        {"summary", plugin.summary},
-                                        {"provides", std::move(provides)},
-                                        {"needs", std::move(needs)},
-                                        {"options", std::move(options)},
-                                        {"roles", std::move(roles)},
-                                        {"resourceTypes", json::value_from(plugin.resource_types)}});
+        roles.push_back(
+            json::object{{"name", role.name}, {"summary", role.summary}, {"in_every_profile", role.in_every_profile}});
+    return json::serialize(
+        json::object{{"id", plugin.note.id},
+                     {"version", plugin.note.version},
+                     {"sdk", std::to_string(plugin.note.abi_major) + "." + std::to_string(plugin.note.abi_minor)},
+                     {"toolchain", plugin.note.toolchain},
+                     {"build", plugin.note.build_id},
+                     {"file", plugin.file.string()},
+                     {"summary", plugin.summary},
+                     {"provides", std::move(provides)},
+                     {"needs", std::move(needs)},
+                     {"options", std::move(options)},
+                     {"roles", std::move(roles)},
+                     {"resourceTypes", json::value_from(plugin.resource_types)}});
 }
 
 Result<PluginInfo> plugin_from_json(std::string_view json_text) {

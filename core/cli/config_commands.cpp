@@ -39,13 +39,15 @@ void add_row(std::string& page, const std::string& key, const Option& option) {
 }
 
 constexpr const char* kTableHead = "| key | type | default | live | meaning |\n| --- | --- | --- | --- | --- |\n";
-constexpr const char* kWritten = "<!-- Written by `drover config reference`; a test fails when it is out of date. -->\n";
+constexpr const char* kWritten =
+    "<!-- Written by `drover config reference`; a test fails when it is out of date. -->\n";
 
 std::string kernel_page(const Catalogue& catalogue) {
     std::string page = std::string(kWritten) + "# The kernel's keys\n\n" + kTableHead;
     for (const auto& option : kernel_options()) add_row(page, option.name, option);
-    page += "\n## Slots\n\nWhich plugin instance serves what; needed only where several could.\n\n"
-            "| key | interface | plugins that provide it |\n| --- | --- | --- |\n";
+    page +=
+        "\n## Slots\n\nWhich plugin instance serves what; needed only where several could.\n\n"
+        "| key | interface | plugins that provide it |\n| --- | --- | --- |\n";
     std::map<std::string, std::pair<std::string, std::string>> slots;
     for (const auto& plugin : catalogue.plugins) {
         for (const auto& service : plugin.provides) {
@@ -55,9 +57,10 @@ std::string kernel_page(const Catalogue& catalogue) {
         }
     }
     for (const auto& [key, slot] : slots) page += "| `" + key + "` | " + slot.first + " | " + slot.second + " |\n";
-    page += "\n## Instances\n\nA plugin is used under its own name, the last word of its id, or under names of your "
-            "own:\n`plugin.NAME.use=ID` makes an instance NAME of the plugin ID; where several builds of a plugin "
-            "were found,\n`plugin.NAME.build` chooses one by version or by the begin of its build id.\n";
+    page +=
+        "\n## Instances\n\nA plugin is used under its own name, the last word of its id, or under names of your "
+        "own:\n`plugin.NAME.use=ID` makes an instance NAME of the plugin ID; where several builds of a plugin "
+        "were found,\n`plugin.NAME.build` chooses one by version or by the begin of its build id.\n";
     return page;
 }
 
@@ -92,8 +95,7 @@ int run_config_show(const CommonOptions& options, const std::string& only) {
                                                {"source", setting.source},
                                                {"declaredBy", setting.known.declared_by},
                                                {"live", setting.known.option.is_live}});
-        else
-            std::cout << key << " = " << setting.shown() << "    [" << setting.source << "]\n";
+        else std::cout << key << " = " << setting.shown() << "    [" << setting.source << "]\n";
     }
     if (options.json) std::cout << list << "\n";
     return 0;

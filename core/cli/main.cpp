@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "cli/commands.hpp"
+#include "drover/options.hpp"
 #include "kernel/version.hpp"
 
 namespace {
@@ -15,8 +16,33 @@ void add_common(CLI::App& command, CommonOptions& options) {
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false);
 }
-void add_json(CLI::App& command, CommonOptions& options) {
-    command.add_flag("--json", options.json, "Answer in JSON");
+void add_json(CLI::App& command, CommonOptions& options) { command.add_flag("--json", options.json, "Answer in JSON"); }
+
+/// CLI11 would only say that a subcommand is required. Says which word is wrong and the nearest right one;
+/// false when nothing is wrong with the subcommands.
+bool complain_of_subcommand(const CLI::App& app, int argc, char** argv) {
+    const CLI::App* level = &app;
+    for (int i = 1; i < argc; ++i) {
+        const std::string word = argv[i];
+        if (word.starts_with('-') || level->get_subcommands([](const CLI::App*) { return true; }).empty()) return false;
+        std::vector<std::string> known;
+        const CLI::App* next = nullptr;
+        for (const auto* one : level->get_subcommands([](const CLI::App*) { return true; })) {
+            known.push_back(one->get_name());
+            if (one->get_name() == word) next = one;
+        }
+        if (next) {
+            level = next;
+            continue;
+        }
+        const auto near = drover::nearest(word, known);
+        std::cerr << "drover: " << word << " is not a command" << (level == &app ? "" : " of " + level->get_name())
+                  << "." << (near.empty() ? "" : " Did you mean " + near + "?") << " Known are:";
+        for (const auto& name : known) std::cerr << " " << name;
+        std::cerr << "\n";
+        return true;
+    }
+    return false;
 }
 
 constexpr const char* kExamples =
@@ -107,6 +133,7 @@ int main(int argc, char** argv) {
         status = run_plugin_test(file, all);
     });
 
+    if (complain_of_subcommand(app, argc, argv)) return 2;
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& failure) {

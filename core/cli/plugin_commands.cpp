@@ -68,9 +68,8 @@ int run_plugin_list(const CommonOptions& options) {
         for (const auto& plugin : catalogue.plugins) plugins.push_back(boost::json::parse(to_json(plugin)));
         boost::json::array refused;
         for (const auto& one : catalogue.refused)
-            refused.push_back(boost::json::object{{"file", one.file.string()},
-                                                  {"reason", one.error.message()},
-                                                  {"hint", one.error.hint()}});
+            refused.push_back(boost::json::object{
+                {"file", one.file.string()}, {"reason", one.error.message()}, {"hint", one.error.hint()}});
         std::cout << boost::json::object{{"plugins", std::move(plugins)}, {"refused", std::move(refused)}} << "\n";
         return 0;
     }

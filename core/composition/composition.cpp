@@ -61,8 +61,8 @@ private:
                 return plugin->note.version != build && !plugin->note.build_id.starts_with(build);
             });
             if (found.empty()) {
-                complain("plugin." + instance + ".build: no build " + build + " of " + use + " was found. Found: " +
-                         titles(catalogue_.named(use)));
+                complain("plugin." + instance + ".build: no build " + build + " of " + use +
+                         " was found. Found: " + titles(catalogue_.named(use)));
                 return nullptr;
             }
         }
@@ -85,8 +85,8 @@ private:
         std::string text;
         for (const auto& refused : catalogue_.refused) {
             auto note = host::read_note(refused.file);
-            const bool meant = (note && (note->id == name || note->id.ends_with("." + name))) ||
-                               refused.file.stem() == name;
+            const bool meant =
+                (note && (note->id == name || note->id.ends_with("." + name))) || refused.file.stem() == name;
             if (meant) text += " Refused: " + refused.error.describe();
         }
         return text;
@@ -163,11 +163,12 @@ private:
         }
         if (candidates.size() == 1) return add(*candidates.begin(), "needed by " + consumer);
         if (candidates.empty())
-            complain(consumer + " needs " + need.id + ", and no plugin that was found provides it. See: drover plugin "
-                                                      "list, and the key plugin.path");
+            complain(consumer + " needs " + need.id +
+                     ", and no plugin that was found provides it. See: drover plugin "
+                     "list, and the key plugin.path");
         else
-            complain(consumer + " needs " + need.id + ", and " + key + " is not set. Set it to one of: " +
-                     join({candidates.begin(), candidates.end()}));
+            complain(consumer + " needs " + need.id + ", and " + key +
+                     " is not set. Set it to one of: " + join({candidates.begin(), candidates.end()}));
         return std::nullopt;
     }
 

@@ -76,8 +76,9 @@ Result<std::vector<std::pair<std::string, GivenValue>>> parse_properties(const s
         std::map<std::string, std::size_t> seen;
         for (const auto& [key, line] : key_lines(text)) {
             if (!plain_key(key)) {
-                complain(line, "\"" + key.substr(0, 80) + "\" is not a key; expected words of letters, digits, '-' "
-                                                          "and '_' joined by dots, then =");
+                complain(line, "\"" + key.substr(0, 80) +
+                                   "\" is not a key; expected words of letters, digits, '-' "
+                                   "and '_' joined by dots, then =");
                 continue;
             }
             if (const auto [first, is_new] = seen.emplace(key, line); !is_new) {
@@ -135,7 +136,7 @@ Result<GivenSettings> GivenSettings::read(const Sources& sources) {
         const auto name = variable.substr(0, equals);
         if (name.starts_with("DROVER_TEST_") || name.starts_with("DROVER_FAULT_")) continue;  // for our tests
         given.environment_[fold_key(std::string_view(name).substr(kPrefix.size()))] = {name,
-                                                                                        variable.substr(equals + 1)};
+                                                                                       variable.substr(equals + 1)};
     }
     for (const auto& define : sources.defines) {
         const auto equals = define.find('=');

@@ -23,7 +23,8 @@ Option about_use() {
     return text("use", "", "Which plugin this instance is: an id such as drover.redis, or its last word.").optional();
 }
 Option about_build() {
-    return text("build", "", "Which build of the plugin, when several were found: a version or the begin of a build id.")
+    return text("build", "",
+                "Which build of the plugin, when several were found: a version or the begin of a build id.")
         .optional();
 }
 
@@ -83,9 +84,9 @@ Result<Settings> Settings::make(GivenSettings given, const Catalogue& catalogue)
     for (const auto& plugin : catalogue.plugins) {
         for (const auto& service : plugin.provides) {
             const auto key = "service." + service.slot;
-            known.emplace(key, KnownKey{key,
-                                        drover::text(key, "", "Which plugin instance serves " + service.id + ".").optional(),
-                                        "kernel"});
+            known.emplace(
+                key, KnownKey{key, drover::text(key, "", "Which plugin instance serves " + service.id + ".").optional(),
+                              "kernel"});
         }
     }
     for (const auto& instance : settings.instances_) {

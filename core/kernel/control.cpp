@@ -135,8 +135,8 @@ Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::filesystem
     Descriptor listening(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     Descriptor wake(eventfd(0, EFD_CLOEXEC));
     const auto refused = [&](const char* what) {
-        return Error(Errc::unavailable, "the control socket " + path.string() + ": " + what + ": " +
-                                            std::strerror(errno));
+        return Error(Errc::unavailable,
+                     "the control socket " + path.string() + ": " + what + ": " + std::strerror(errno));
     };
     if (listening.get() < 0 || wake.get() < 0) return refused("cannot be made");
     // The mode is set before anybody can connect.

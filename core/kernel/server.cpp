@@ -115,6 +115,11 @@ struct Server::State {
                   const std::function<bool(std::size_t, const Result<void>&, milliseconds)>& on_end);
     milliseconds timeout(std::string_view key) const { return prepared->settings.duration(key); }
     Result<std::string> reload();
+    /// Asked to stop a second time: nothing more is drained.
+    bool in_a_hurry() const {
+        const std::lock_guard lock(mutex);
+        return stops > 1;
+    }
     bool stop_requested() const {
         const std::lock_guard lock(mutex);
         return stops > 0;
@@ -295,7 +300,7 @@ void Server::State::stop_all(bool drain) {
         in_order(
             "drain", wanted, users_ended,
             [&](std::size_t i, Instance::Done done) {
-                if (instances[i]->phase() == Instance::Phase::ready)
+                if (instances[i]->phase() == Instance::Phase::ready && !in_a_hurry())
                     instances[i]->drain(timeout("server.drain-timeout"), done);
                 else done(ok);
             },

@@ -37,7 +37,7 @@ public:
     /// an error too.
     Result<void> run();
 
-    /// Drain and stop; a second call stops without draining.
+    /// Drain and stop; after a second call no further plugin is drained.
     void request_stop(std::string why);
     /// Reads the configuration again and applies the live options that changed; the answer says which, and
     /// which need a restart. Errors: what is wrong with the configuration (nothing was applied then).

@@ -1,7 +1,7 @@
 #include "composition/composition.hpp"
 
-#include <boost/json/parse.hpp>
 #include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
 
 namespace drover::core {
 namespace {
@@ -76,8 +76,9 @@ TEST(Composition, AProviderWithoutTheTraitIsRefused) {
 
 TEST(Composition, UnknownRolesPluginsAndSlotsAreNamedWithTheNearest) {
     const auto text = problems_of(usual(), {"server.profile=api-sever", "service.lock=memry", "service.store=memory"});
-    for (const auto* part : {"no plugin has the role api-sever", "Did you mean api-server?", "no plugin memry was found",
-                             "Did you mean memory?", "drover.memory provides no service for the slot store"})
+    for (const auto* part :
+         {"no plugin has the role api-sever", "Did you mean api-server?", "no plugin memry was found",
+          "Did you mean memory?", "drover.memory provides no service for the slot store"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
 }
 
@@ -107,8 +108,8 @@ TEST(Composition, TwoBuildsOfOnePluginMustBeChosenBetween) {
     for (const auto* part : {"plugin drover.memory was found 2 times", "/other/memory.so", "plugin.memory.build=BUILD"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
     for (const auto* build : {"2.0.0", "ff"}) {
-        const auto chosen = compose_with(
-            catalogue, {"server.profile=api-server", "service.lock=memory", std::string("plugin.memory.build=") + build});
+        const auto chosen = compose_with(catalogue, {"server.profile=api-server", "service.lock=memory",
+                                                     std::string("plugin.memory.build=") + build});
         ASSERT_TRUE(chosen) << chosen.error();
         EXPECT_EQ(chosen->find("memory")->plugin->note.version, "2.0.0");
     }
@@ -119,8 +120,9 @@ TEST(Composition, VersionsOfAnInterfaceMustAgree) {
     for (auto& one : catalogue.plugins)
         if (one.note.id == "drover.sqlite") one.provides[0].version = 3;
     const auto text = problems_of(catalogue, {"server.profile=api-server", "service.lock=memory"});
-    EXPECT_NE(text.find("needs drover.store version 0; sqlite (drover.sqlite 1.0.0 (build drover.s)) provides version 3"),
-              std::string::npos)
+    EXPECT_NE(
+        text.find("needs drover.store version 0; sqlite (drover.sqlite 1.0.0 (build drover.s)) provides version 3"),
+        std::string::npos)
         << text;
 }
 
@@ -138,7 +140,8 @@ TEST(Composition, APluginCanBeUsedUnderTwoNames) {
 TEST(Composition, ARefusedPluginIsExplainedWhereItIsMissed) {
     auto catalogue = usual();
     std::erase_if(catalogue.plugins, [](const PluginInfo& one) { return one.note.id == "drover.redis"; });
-    catalogue.refused.push_back({"/plugins/redis.so", Error(Errc::unsupported, "built with another toolchain", "Rebuild.")});
+    catalogue.refused.push_back(
+        {"/plugins/redis.so", Error(Errc::unsupported, "built with another toolchain", "Rebuild.")});
     const auto text = problems_of(catalogue, {"server.profile=worker", "service.lock=redis"});
     EXPECT_NE(text.find("Refused: built with another toolchain. Rebuild."), std::string::npos) << text;
 }

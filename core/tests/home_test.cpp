@@ -18,8 +18,7 @@ TEST(Home, ASecondServerIsRefusedByNameOfTheFirst) {
         const auto second = Home::open(folder / "home", "beta");
         ASSERT_FALSE(second);
         EXPECT_EQ(second.error().code(), Errc::busy);
-        EXPECT_NE(second.error().message().find("server alpha, process " + std::to_string(getpid())),
-                  std::string::npos)
+        EXPECT_NE(second.error().message().find("server alpha, process " + std::to_string(getpid())), std::string::npos)
             << second.error();
     }
     EXPECT_TRUE(Home::open(folder / "home", "beta")) << "free again once the first has gone";

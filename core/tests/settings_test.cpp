@@ -74,8 +74,8 @@ TEST(Properties, WhatCannotBeMeantIsRefusedWithItsLine) {
 
 TEST(Settings, TheStrongestSourceWinsAndIsNamed) {
     const ConfigFolder folder;
-    const auto file = folder.write("a.properties",
-                                   "server.name = file\nserver.threads = 3\nlog.level = debug\nlog.format = json\n");
+    const auto file =
+        folder.write("a.properties", "server.name = file\nserver.threads = 3\nlog.level = debug\nlog.format = json\n");
     folder.write("drover-local.properties", "server.threads = 4\nlog.level = warning\nlog.format = text\n");
     const auto settings = make({{"DROVER_LOG_FORMAT=json", "PATH=/bin"}, {"log.level=error"}, file});
     ASSERT_TRUE(settings) << settings.error();
@@ -111,20 +111,21 @@ TEST(Settings, AnUnknownOptionNamesThePluginTheNearestAndWhereToRead) {
     const ConfigFolder folder;
     const auto file = folder.write("dev.properties", "plugin.locks.use = drover.redis\nplugin.locks.sesion-ttl = 5s\n");
     EXPECT_EQ(problems_of({{}, {}, file}),
-              file.string() + ":2: plugin.locks.sesion-ttl: unknown option of drover.redis. Did you mean session-ttl? "
-                              "See: drover plugin inspect drover.redis");
+              file.string() +
+                  ":2: plugin.locks.sesion-ttl: unknown option of drover.redis. Did you mean session-ttl? "
+                  "See: drover plugin inspect drover.redis");
 }
 
 TEST(Settings, EveryProblemIsToldAtOnce) {
-    const auto text = problems_of({{"DROVER_SERVR_HOME=/x"},
-                                   {"server.profil=all", "plugin.redis.session-ttl=soon", "server.threads=0",
-                                    "plugin.nobody.endpoint=x"},
-                                   {}});
-    for (const auto* part :
-         {"server.profil: unknown key. Did you mean server.profile?", "DROVER_SERVR_HOME: unknown key. Did you mean "
-                                                                      "DROVER_SERVER_HOME?",
-          "plugin.redis.session-ttl: \"soon\" is not allowed", "server.threads: \"0\" is not allowed; expected at least 1",
-          "no plugin is called nobody"})
+    const auto text = problems_of(
+        {{"DROVER_SERVR_HOME=/x"},
+         {"server.profil=all", "plugin.redis.session-ttl=soon", "server.threads=0", "plugin.nobody.endpoint=x"},
+         {}});
+    for (const auto* part : {"server.profil: unknown key. Did you mean server.profile?",
+                             "DROVER_SERVR_HOME: unknown key. Did you mean "
+                             "DROVER_SERVER_HOME?",
+                             "plugin.redis.session-ttl: \"soon\" is not allowed",
+                             "server.threads: \"0\" is not allowed; expected at least 1", "no plugin is called nobody"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
 }
 
@@ -145,10 +146,10 @@ TEST(Settings, AMissingFileSaysWhereToBegin) {
 }
 
 TEST(Settings, OnePluginUnderTwoNamesHasTwoSetsOfOptions) {
-    const auto settings = make({{},
-                                {"plugin.a.use=drover.redis", "plugin.b.use=redis", "plugin.a.endpoint=a:1",
-                                 "plugin.b.endpoint=b:1"},
-                                {}});
+    const auto settings =
+        make({{},
+              {"plugin.a.use=drover.redis", "plugin.b.use=redis", "plugin.a.endpoint=a:1", "plugin.b.endpoint=b:1"},
+              {}});
     ASSERT_TRUE(settings) << settings.error();
     const auto catalogue = locks_catalogue();
     EXPECT_EQ(settings->config_of("a", catalogue.plugins.front())->text("endpoint"), "a:1");
