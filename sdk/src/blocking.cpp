@@ -14,8 +14,8 @@ struct BlockingPool::State {
     std::condition_variable thread_left;
     std::deque<std::function<void()>> jobs;  // guarded by mutex
     std::size_t capacity = 0;
-    std::size_t alive = 0;                   // guarded by mutex
-    bool closed = false;                     // guarded by mutex
+    std::size_t alive = 0;  // guarded by mutex
+    bool closed = false;    // guarded by mutex
 
     void work() {
         std::unique_lock lock(mutex);

@@ -145,8 +145,9 @@ Result<Event> parse_event(std::string_view text) {
                                         std::to_string(kLargestEvent) + " are allowed");
     const auto document = parse_json(text, kDeepestEvent);
     if (!document)
-        return document.error().in("an event").with_hint("Events are JSON objects, at most " +
-                                                         std::to_string(kDeepestEvent) + " levels deep.");
+        return document.error()
+            .in("an event")
+            .with_hint("Events are JSON objects, at most " + std::to_string(kDeepestEvent) + " levels deep.");
     const auto& parsed = *document;
     if (!parsed.is_object())
         return Error(Errc::invalid, "an event is " + std::string(kind_of(parsed)) + "; expected an object");

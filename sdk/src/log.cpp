@@ -1,8 +1,8 @@
 #include "drover/log.hpp"
 
 #include <spdlog/logger.h>
-#include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/ansicolor_sink.h>
+#include <spdlog/sinks/basic_file_sink.h>
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>

@@ -105,8 +105,7 @@ Error refusal(const Option& option, std::string_view text, std::string_view allo
 Result<OptionValue> within(const Option& option, std::string_view text, std::int64_t number, OptionValue value) {
     if (option.least && number < *option.least)
         return refusal(option, text, "at least " + render(option, *option.least));
-    if (option.most && number > *option.most)
-        return refusal(option, text, "at most " + render(option, *option.most));
+    if (option.most && number > *option.most) return refusal(option, text, "at most " + render(option, *option.most));
     return value;
 }
 
@@ -171,8 +170,9 @@ std::string Address::to_string() const {
 bool Address::is_loopback() const { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 Result<Address> parse_address(std::string_view text) {
-    const Error refused(Errc::invalid, "\"" + std::string(text) + "\" is not an address; expected host:port, such as "
-                                       "127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080 (port 0 takes a free one)");
+    const Error refused(Errc::invalid, "\"" + std::string(text) +
+                                           "\" is not an address; expected host:port, such as "
+                                           "127.0.0.1:8080, [::1]:8080 or 0.0.0.0:8080 (port 0 takes a free one)");
     const auto colon = text.rfind(':');
     if (colon == std::string_view::npos) return refused;
     auto host = text.substr(0, colon);

@@ -1,8 +1,8 @@
 #include "drover/event.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
 
 namespace drover {
 namespace {
@@ -67,17 +67,17 @@ TEST_P(RefusedEvents, AreRefusedNamingTheKey) {
     EXPECT_EQ(event.error().code(), Errc::invalid);
     EXPECT_NE(event.error().message().find(GetParam().second), std::string::npos) << event.error();
 }
-INSTANTIATE_TEST_SUITE_P(
-    EventJson, RefusedEvents,
-    ::testing::Values(std::pair{"", "not JSON"}, std::pair{"[]", "an array"}, std::pair{"{}", "name"},
-                      std::pair{R"({"name":5})", "name"}, std::pair{R"({"name":"a b"})", "event name"},
-                      std::pair{R"({"name":"a","previousIds":"x"})", "previousIds"},
-                      std::pair{R"({"name":"a","previousIds":[1]})", "previousIds"},
-                      std::pair{R"({"name":"a","data":[]})", "data"},
-                      std::pair{R"({"name":"a","time":1.5})", "time"},
-                      std::pair{R"({"name":"a","time":99999999999999999999999})", "time"},
-                      std::pair{R"({"name":"a","transitioning":"perhaps"})", "transitioning"},
-                      std::pair{"{\"name\":\"\xff\"}", "not JSON"}));
+INSTANTIATE_TEST_SUITE_P(EventJson, RefusedEvents,
+                         ::testing::Values(std::pair{"", "not JSON"}, std::pair{"[]", "an array"},
+                                           std::pair{"{}", "name"}, std::pair{R"({"name":5})", "name"},
+                                           std::pair{R"({"name":"a b"})", "event name"},
+                                           std::pair{R"({"name":"a","previousIds":"x"})", "previousIds"},
+                                           std::pair{R"({"name":"a","previousIds":[1]})", "previousIds"},
+                                           std::pair{R"({"name":"a","data":[]})", "data"},
+                                           std::pair{R"({"name":"a","time":1.5})", "time"},
+                                           std::pair{R"({"name":"a","time":99999999999999999999999})", "time"},
+                                           std::pair{R"({"name":"a","transitioning":"perhaps"})", "transitioning"},
+                                           std::pair{"{\"name\":\"\xff\"}", "not JSON"}));
 
 TEST(EventJson, DepthAndSizeAreBounded) {
     std::string deep = R"({"name":"a","data":)";

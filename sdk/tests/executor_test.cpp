@@ -94,9 +94,8 @@ TEST_F(ExecutorTest, AGateLetsAllThroughOnceItIsOpen) {
 TEST_F(ExecutorTest, AWaitEndsAtItsDeadlineOnTheClockItWasGiven) {
     Gate gate;
     std::promise<Result<void>> ended;
-    tasks_.spawn("waiter", [&]() -> Async<void> {
-        ended.set_value(co_await gate.wait(manual_, Deadline::in(manual_, 1h)));
-    });
+    tasks_.spawn("waiter",
+                 [&]() -> Async<void> { ended.set_value(co_await gate.wait(manual_, Deadline::in(manual_, 1h))); });
     eventually([&] { return manual_.waiting() == 1; });
     manual_.advance(59min);
     EXPECT_EQ(manual_.waiting(), 1U);
@@ -116,11 +115,26 @@ TEST_F(ExecutorTest, CancellingAGroupEndsEveryWaitWithinAHundredMilliseconds) {
     const auto count = [&](const auto& result) {
         if (!result && result.error().code() == Errc::cancelled) ++cancelled;
     };
-    tasks_.spawn("gate", [&]() -> Async<void> { ++began; count(co_await never.wait()); });
-    tasks_.spawn("mailbox", [&]() -> Async<void> { ++began; count(co_await empty.next(clock())); });
-    tasks_.spawn("semaphore", [&]() -> Async<void> { ++began; count(co_await none.acquire(clock())); });
-    tasks_.spawn("one shot", [&]() -> Async<void> { ++began; count(co_await unset.take()); });
-    tasks_.spawn("sleep", [&]() -> Async<void> { ++began; count(co_await sleep_for(clock(), 1h)); });
+    tasks_.spawn("gate", [&]() -> Async<void> {
+        ++began;
+        count(co_await never.wait());
+    });
+    tasks_.spawn("mailbox", [&]() -> Async<void> {
+        ++began;
+        count(co_await empty.next(clock()));
+    });
+    tasks_.spawn("semaphore", [&]() -> Async<void> {
+        ++began;
+        count(co_await none.acquire(clock()));
+    });
+    tasks_.spawn("one shot", [&]() -> Async<void> {
+        ++began;
+        count(co_await unset.take());
+    });
+    tasks_.spawn("sleep", [&]() -> Async<void> {
+        ++began;
+        count(co_await sleep_for(clock(), 1h));
+    });
     eventually([&] { return began == 5; });
     const auto begin = std::chrono::steady_clock::now();
     tasks_.cancel();
@@ -250,8 +264,8 @@ TEST_F(ExecutorTest, BlockingWorkRunsElsewhereAndItsCallerMayLeave) {
 
 TEST_F(ExecutorTest, WorkThatThrowsBecomesAnError) {
     BlockingPool pool("pool", 1, 1);
-    const auto result = run(blocking(pool, clock(), Deadline::never(),
-                                     []() -> Result<int> { throw std::runtime_error("in the pool"); }));
+    const auto result = run(
+        blocking(pool, clock(), Deadline::never(), []() -> Result<int> { throw std::runtime_error("in the pool"); }));
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code(), Errc::internal);
     EXPECT_NE(result.error().message().find("in the pool"), std::string::npos);

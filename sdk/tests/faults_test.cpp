@@ -8,8 +8,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr FaultOdds kOdds{.refuse = 0.1, .delay = 0.2, .execute_and_time_out = 0.15, .lose = 0.05,
-                          .longest_delay = 7ms};
+constexpr FaultOdds kOdds{
+    .refuse = 0.1, .delay = 0.2, .execute_and_time_out = 0.15, .lose = 0.05, .longest_delay = 7ms};
 
 TEST(FaultPlan, TheSameSeedDecidesTheSameAgain) {
     FaultPlan one(17, kOdds);

@@ -39,8 +39,9 @@ TEST(ValueTest, ShowsOnlyTheBeginningOfLongText) {
 }
 
 TEST(ValueTest, IsOrderedNullFirstThenByTypeAndContent) {
-    const std::vector<Value> ordered = {Value(), Value(false), Value(true), Value(-1), Value(0), Value(-0.5), Value(0.5),
-                                        Value(""), Value("A"), Value("a"), Value("a "), Value("b"), Value("\xC3\xA4")};
+    const std::vector<Value> ordered = {Value(),     Value(false), Value(true),      Value(-1),  Value(0),
+                                        Value(-0.5), Value(0.5),   Value(""),        Value("A"), Value("a"),
+                                        Value("a "), Value("b"),   Value("\xC3\xA4")};
     for (std::size_t i = 0; i < ordered.size(); ++i)
         for (std::size_t k = 0; k < ordered.size(); ++k) {
             EXPECT_EQ(ordered[i] < ordered[k], i < k) << ordered[i] << " < " << ordered[k];
@@ -73,7 +74,10 @@ TEST(LikeTest, KnowsPercentUnderscoreAndBackslash) {
     EXPECT_TRUE(like_matches("x\\%y", "x\\\\\\%y"));
     EXPECT_TRUE(like_matches("\xF0\x9F\x90\x91", "_"));
     EXPECT_FALSE(like_matches("\xF0\x9F\x90\x91", "__"));
-    EXPECT_TRUE(like_matches("a\xC3\xA4" "b", "a_b"));
+    EXPECT_TRUE(
+        like_matches("a\xC3\xA4"
+                     "b",
+                     "a_b"));
     EXPECT_TRUE(like_matches(std::string_view("a\0b", 3), "a_b"));
     EXPECT_TRUE(like_matches("line\nend", "line%end"));
 }
@@ -280,7 +284,8 @@ TEST(SchemaTest, RefusesEachWrongDeclaration) {
 }
 
 TEST(SchemaTest, ListsEverythingThatIsWrong) {
-    const auto made = Schema::make({type_of("Host", {text_field("id"), reference_field("xId", "ghost")}), type_of("b c", {})});
+    const auto made =
+        Schema::make({type_of("Host", {text_field("id"), reference_field("xId", "ghost")}), type_of("b c", {})});
     ASSERT_FALSE(made);
     for (const auto* word : {"Host", "Host.id", "ghost", "b c"})
         EXPECT_NE(made.error().message().find(word), std::string::npos) << made.error();
@@ -299,11 +304,14 @@ TEST(RecordTest, AnswersNullForFieldsItHasNot) {
 
 class ChecksTest : public testing::Test {
 protected:
-    std::shared_ptr<const Schema> schema = Schema::make({
-        type_of("host", {text_field("name", 8), integer_field("size"), real_field("ratio"), boolean_field("up"),
-                         json_field("data"), text_field("state").not_null("new"), text_field("uuid").required()}),
-        type_of("disk", {reference_field("hostId", "host"), integer_field("holder")}),
-    }).value();
+    std::shared_ptr<const Schema> schema =
+        Schema::make({
+                         type_of("host", {text_field("name", 8), integer_field("size"), real_field("ratio"),
+                                          boolean_field("up"), json_field("data"), text_field("state").not_null("new"),
+                                          text_field("uuid").required()}),
+                         type_of("disk", {reference_field("hostId", "host"), integer_field("holder")}),
+                     })
+            .value();
 
     void expect_query(const Query& query, std::string_view word) {
         const auto checked = check_query(*schema, query);
@@ -417,8 +425,11 @@ TEST_F(ChecksTest, Utf8IsCheckedToTheLetter) {
     for (const auto* good : {"", "a", "\x7F", "\xC2\x80", "\xDF\xBF", "\xE0\xA0\x80", "\xED\x9F\xBF", "\xEE\x80\x80",
                              "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
         expect_batch({Update{"host", 1, {{"name", good}}}}, "");
-    for (const auto* bad : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2", "\xC2" "a", "\xE0\x9F\xBF", "\xE0\xA0", "\xED\xA0\x80",
-                            "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "a\xC3", "\xF0\x90\x80"})
+    for (const auto* bad : {"\x80", "\xBF", "\xC0\x80", "\xC1\xBF", "\xC2",
+                            "\xC2"
+                            "a",
+                            "\xE0\x9F\xBF", "\xE0\xA0", "\xED\xA0\x80", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
+                            "\xF5\x80\x80\x80", "\xFF", "a\xC3", "\xF0\x90\x80"})
         expect_batch({Update{"host", 1, {{"name", bad}}}}, "UTF-8", "name");
 }
 

@@ -47,8 +47,10 @@ protected:
     }
     /// Raises the epoch from what the record holds, as the job's next holder.
     std::int64_t claim(std::int64_t job, const std::string& owner) {
-        const auto epoch = run(store().get("job", job, Consistency::primary(), Deadline::never())).value()["epoch"].integer();
-        commit({Update{"job", job, {{"state", "running"}, {"owner", owner}, {"epoch", epoch + 1}}, {{"epoch", epoch}}}}).value();
+        const auto epoch =
+            run(store().get("job", job, Consistency::primary(), Deadline::never())).value()["epoch"].integer();
+        commit({Update{"job", job, {{"state", "running"}, {"owner", owner}, {"epoch", epoch + 1}}, {{"epoch", epoch}}}})
+            .value();
         return epoch + 1;
     }
 
@@ -68,7 +70,8 @@ TEST_P(SuspendedHolderTest, FindsItsClaimGoneAndItsCommitsRefused) {
     EXPECT_GT(bobs->token, alices->token);
     const auto bobs_epoch = claim(job, "bob");
     // Alice wakes up in the middle of her work, before anybody told her.
-    const auto late = commit({Update{"job", job, {{"state", "done by alice"}}, {{"state", "running"}, {"epoch", alices_epoch}}}});
+    const auto late =
+        commit({Update{"job", job, {{"state", "done by alice"}}, {{"state", "running"}, {"epoch", alices_epoch}}}});
     ASSERT_FALSE(late) << "a stale write was accepted";
     EXPECT_EQ(late.error().code(), Errc::conflict) << late.error();
     EXPECT_EQ(late.error().detail("field"), "epoch");
@@ -76,14 +79,16 @@ TEST_P(SuspendedHolderTest, FindsItsClaimGoneAndItsCommitsRefused) {
     EXPECT_TRUE(conformance::eventually(locks_, [&] { return alices->lost(); })) << "she is never told";
     EXPECT_FALSE(commit({Delete{"job", job, {{"epoch", alices_epoch}}}}));
     EXPECT_FALSE(bobs->lost());
-    EXPECT_TRUE(commit({Update{"job", job, {{"state", "done by bob"}}, {{"state", "running"}, {"epoch", bobs_epoch}}}}));
+    EXPECT_TRUE(
+        commit({Update{"job", job, {{"state", "done by bob"}}, {{"state", "running"}, {"epoch", bobs_epoch}}}}));
     const auto record = run(store().get("job", job, Consistency::primary(), Deadline::never())).value();
     EXPECT_EQ(record["state"], Value("done by bob"));
     EXPECT_EQ(record["owner"], Value("bob"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Stores, SuspendedHolderTest, testing::Values("memory.so", "sqlite.so"),
-                         [](const auto& param) { return std::string(param.param).substr(0, std::string(param.param).find('.')); });
+INSTANTIATE_TEST_SUITE_P(Stores, SuspendedHolderTest, testing::Values("memory.so", "sqlite.so"), [](const auto& param) {
+    return std::string(param.param).substr(0, std::string(param.param).find('.'));
+});
 
 }  // namespace
 }  // namespace drover

@@ -185,6 +185,16 @@ TEST_F(ServerTest, CheckPlanAndShowSayTheSameWithoutStarting) {
     EXPECT_EQ(as_json.at("problems").as_array().size(), 2U);
 }
 
+TEST_F(ServerTest, AWrongCommandIsNamedWithTheNearest) {
+    for (const auto& [words, part] :
+         {std::pair<std::vector<std::string>, std::string>{{"servr"}, "Did you mean server?"},
+          {{"plugin", "lst"}, "lst is not a command of plugin. Did you mean list?"}}) {
+        const auto refused = tree_.drover(words);
+        EXPECT_EQ(refused.ending, (Ending{2, 0}));
+        EXPECT_NE(refused.output.find(part), std::string::npos) << refused.output;
+    }
+}
+
 TEST_F(ServerTest, AProfileRunsItsRolesOnly) {
     const auto server = start_ready({"-D", "server.profile=agent-server"});
     const auto status = json::parse(drover({"status", "--json"}).output).as_array();

@@ -69,8 +69,7 @@ void LockTable::enlist(const std::string& name, const LockTicketPtr& ticket, det
         return;
     }
     ticket->token = next_token();
-    if (waiter->finish(WaitOutcome::signalled))
-        in.entries.emplace(name, Entry{ticket->session, ticket->token, {}});
+    if (waiter->finish(WaitOutcome::signalled)) in.entries.emplace(name, Entry{ticket->session, ticket->token, {}});
 }
 
 void LockTable::withdraw(const std::string& name, const LockTicketPtr& ticket) {
@@ -85,8 +84,7 @@ void LockTable::release(const std::string& name, std::uint64_t token, const Sess
     auto& in = shard(name);
     const std::lock_guard lock(in.mutex);
     const auto found = in.entries.find(name);
-    if (found == in.entries.end() || found->second.token != token || found->second.holder->handle() != session)
-        return;
+    if (found == in.entries.end() || found->second.token != token || found->second.holder->handle() != session) return;
     if (!hand_on(found->second)) in.entries.erase(found);
 }
 
@@ -132,8 +130,7 @@ Async<Result<Lease>> MemoryLocks::acquire(std::string name, Deadline deadline) {
     const auto session = keeper_.current();
     if (!session) co_return session.error();
     const auto& own = *session;
-    if (const auto token = table_.try_acquire(name, own))
-        co_return Lease{std::move(name), {0, *token}, own->handle()};
+    if (const auto token = table_.try_acquire(name, own)) co_return Lease{std::move(name), {0, *token}, own->handle()};
 
     auto& clock = context_.clock();
     look_after(name, clock.now());

@@ -21,10 +21,10 @@ using LockQueue = std::list<LockTicketPtr>;
 struct LockTicket {
     explicit LockTicket(SessionRecordPtr from) : session(std::move(from)) {}
     const SessionRecordPtr session;
-    detail::WaiterPtr waiter;    // set when it joins the queue
-    LockQueue::iterator place;   // while it is queued
+    detail::WaiterPtr waiter;   // set when it joins the queue
+    LockQueue::iterator place;  // while it is queued
     bool queued = false;
-    std::uint64_t token = 0;     // set before the waiter is woken; 0 means that it did not get the name
+    std::uint64_t token = 0;  // set before the waiter is woken; 0 means that it did not get the name
 };
 
 /// Who holds what in a world, and who waits for it in which order.

@@ -61,7 +61,8 @@ void MemberTable::close_watches(const void* owner, const Error& why) {
 
 void MemberTable::drop(const SessionRecord& session) {
     const std::lock_guard lock(mutex_);
-    const auto gone = std::erase_if(entries_, [&](const auto& entry) { return entry.second.session.get() == &session; });
+    const auto gone =
+        std::erase_if(entries_, [&](const auto& entry) { return entry.second.session.get() == &session; });
     if (gone > 0) changed();
 }
 
@@ -87,13 +88,11 @@ Async<Result<SessionPtr>> MemoryMembership::join(Member self, Deadline) {
     const auto session = keeper_.current();
     if (!session) co_return session.error();
     switch (table_.join(*session, self)) {
-        case MemberTable::Joined::yes:
-            co_return (*session)->handle();
+        case MemberTable::Joined::yes: co_return (*session)->handle();
         case MemberTable::Joined::taken:
             co_return Error(Errc::conflict, "member " + self.id + " is joined from elsewhere",
                             "Every server needs an id of its own; one that died is gone after its session.");
-        case MemberTable::Joined::session_over:
-            break;
+        case MemberTable::Joined::session_over: break;
     }
     co_return Error(Errc::unavailable, "the session was lost while joining", "Join again.");
 }
@@ -108,9 +107,7 @@ Async<Result<Members>> MemoryMembership::members(Deadline) {
     co_return table_.members();
 }
 
-Async<Result<MembershipWatch>> MemoryMembership::watch() {
-    co_return table_.watch(this);
-}
+Async<Result<MembershipWatch>> MemoryMembership::watch() { co_return table_.watch(this); }
 
 void MemoryMembership::close() {
     table_.close_watches(this, Error(Errc::unavailable, "the membership of plugin " + context_.instance() + " stopped",

@@ -49,30 +49,34 @@ private:
 }  // namespace drover::memory
 
 // Nothing here outlives the process, and no other process takes part.
-DROVER_PLUGIN("drover.memory", "0.1.0", {
-    .summary = "Locks, events, membership and records inside one process, gone when it ends",
-    .provides =
-        {
-            drover::service<drover::LockService>({{"monotonic_tokens", "false"},
-                                                  {"distributed", "false"},
-                                                  {"survives_failover", "there is no failover: it ends with the process"}}),
-            drover::service<drover::EventBus>({{"distributed", "false"}}),
-            drover::service<drover::MembershipService>({{"distributed", "false"}, {"max_expiry", "6s"}}),
-            drover::service<drover::Store>({{"durable", "false"}, {"shared", "false"}, {"replicas", "false"}}),
+DROVER_PLUGIN(
+    "drover.memory", "0.1.0",
+    {
+        .summary = "Locks, events, membership and records inside one process, gone when it ends",
+        .provides =
+            {
+                drover::service<drover::LockService>({{"monotonic_tokens", "false"},
+                                                      {"distributed", "false"},
+                                                      {"survives_failover",
+                                                       "there is no failover: it ends with the process"}}),
+                drover::service<drover::EventBus>({{"distributed", "false"}}),
+                drover::service<drover::MembershipService>({{"distributed", "false"}, {"max_expiry", "6s"}}),
+                drover::service<drover::Store>({{"durable", "false"}, {"shared", "false"}, {"replicas", "false"}}),
+            },
+        .options =
+            {
+                drover::text("world", "",
+                             "Instances of one process that name the same world share everything in it; empty keeps it "
+                             "private to the instance."),
+                drover::duration(
+                    "session-ttl", std::chrono::seconds(4),
+                    "How long a server that does not renew keeps its locks and its membership; renewed after "
+                    "a third of it.")
+                    .between(100, 60'000),
+            },
+        .create = [](const drover::Config& config,
+                     drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
+            return std::unique_ptr<drover::Plugin>(std::make_unique<drover::memory::MemoryPlugin>(
+                drover::memory::World::open(config.text("world")), context, config.duration("session-ttl")));
         },
-    .options =
-        {
-            drover::text("world", "",
-                         "Instances of one process that name the same world share everything in it; empty keeps it "
-                         "private to the instance."),
-            drover::duration("session-ttl", std::chrono::seconds(4),
-                             "How long a server that does not renew keeps its locks and its membership; renewed after "
-                             "a third of it.")
-                .between(100, 60'000),
-        },
-    .create = [](const drover::Config& config,
-                 drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
-        return std::unique_ptr<drover::Plugin>(std::make_unique<drover::memory::MemoryPlugin>(
-            drover::memory::World::open(config.text("world")), context, config.duration("session-ttl")));
-    },
-});
+    });

@@ -17,8 +17,7 @@ Sessions::Sessions(WorldPtr world) : world_(std::move(world)), table_(world_->pa
 
 SessionRecordPtr Sessions::begin(const std::string& member, TimePoint expires) {
     const std::lock_guard lock(table_.mutex);
-    auto session =
-        std::make_shared<SessionRecord>(member, member + "#" + std::to_string(++table_.made), expires);
+    auto session = std::make_shared<SessionRecord>(member, member + "#" + std::to_string(++table_.made), expires);
     table_.living.push_back(session);
     return session;
 }

@@ -84,8 +84,8 @@ private:
     const Duration ttl_;
     Sessions sessions_;
     mutable std::mutex mutex_;
-    SessionRecordPtr held_;   // guarded by mutex_
-    bool stopped_ = false;    // guarded by mutex_
+    SessionRecordPtr held_;  // guarded by mutex_
+    bool stopped_ = false;   // guarded by mutex_
     bool started_ = false;
     Gate stopping_;
     Gate ended_;

@@ -76,8 +76,7 @@ Async<Result<Record>> MemoryStore::get(std::string type, std::int64_t id, Consis
     if (deadline.passed(clock_)) co_return too_late();
     const auto known = view();
     const auto found = known->types.find(type);
-    if (found == known->types.end())
-        co_return Error(Errc::invalid, "there is no resource type \"" + type + "\"");
+    if (found == known->types.end()) co_return Error(Errc::invalid, "there is no resource type \"" + type + "\"");
     const auto lock = state_.lock.read();
     if (auto checked = check_position(consistency); !checked) co_return checked.error();
     const auto* slot = found->second.table->find(id);

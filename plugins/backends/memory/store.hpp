@@ -35,7 +35,7 @@ private:
     StoreState& state_;
     Clock& clock_;
     mutable std::mutex view_mutex_;
-    ViewPtr view_;                              // guarded by view_mutex_; never null
+    ViewPtr view_;                               // guarded by view_mutex_; never null
     std::map<std::string, ResourceType> types_;  // guarded by state_.lock; what this instance declared
 };
 

@@ -73,7 +73,8 @@ Filter::Filter(const TypeView& type, const std::vector<AnyOf>& where) : shape_(t
 bool Filter::holds(const Slot& slot) const {
     return std::all_of(all_.begin(), all_.end(), [&](const Test& test) { return test.holds(slot, shape_); }) &&
            std::all_of(any_.begin(), any_.end(), [&](const auto& tests) {
-               return std::any_of(tests.begin(), tests.end(), [&](const Test& test) { return test.holds(slot, shape_); });
+               return std::any_of(tests.begin(), tests.end(),
+                                  [&](const Test& test) { return test.holds(slot, shape_); });
            });
 }
 

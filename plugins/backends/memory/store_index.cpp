@@ -23,9 +23,8 @@ bool OrderedIndex::before(const Entry& entry, std::uint64_t prefix, const Probe&
 
 template <class Before>
 OrderedIndex::Place OrderedIndex::first_not(const Before& is_before) const {
-    const auto block = std::partition_point(blocks_.begin(), blocks_.end(), [&](const auto& one) {
-        return is_before(one->entries[one->size - 1]);
-    });
+    const auto block = std::partition_point(blocks_.begin(), blocks_.end(),
+                                            [&](const auto& one) { return is_before(one->entries[one->size - 1]); });
     if (block == blocks_.end()) return end();
     const auto first = (*block)->entries.begin();
     const auto entry = std::partition_point(first, first + static_cast<std::ptrdiff_t>((*block)->size), is_before);
@@ -78,9 +77,7 @@ void OrderedIndex::remove(const Slot& slot) {
 
 /// Joins a block that grew small with a neighbour, so that memory comes back after deletions.
 void OrderedIndex::merge(std::size_t at) {
-    const auto erase = [&](std::size_t block) {
-        blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(block));
-    };
+    const auto erase = [&](std::size_t block) { blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(block)); };
     if (blocks_[at]->size == 0) return erase(at);
     for (const auto left : {at, at - 1}) {
         if (left >= blocks_.size() || left + 1 >= blocks_.size()) continue;

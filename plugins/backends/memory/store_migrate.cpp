@@ -17,7 +17,8 @@ struct WantedIndex {
 std::vector<WantedIndex> indexes_of(const ResourceType& type) {
     std::vector<WantedIndex> wanted;
     const auto add = [&](std::vector<std::string> fields, bool unique) {
-        const auto known = std::find_if(wanted.begin(), wanted.end(), [&](const auto& one) { return one.fields == fields; });
+        const auto known =
+            std::find_if(wanted.begin(), wanted.end(), [&](const auto& one) { return one.fields == fields; });
         if (known == wanted.end()) wanted.push_back({std::move(fields), unique});
         else known->unique = known->unique || unique;
     };
@@ -148,8 +149,7 @@ private:
         steps_.push_back("make the " + std::string(wanted.unique ? "unique " : "") + "index " + type_.name + "(" +
                          names + ")");
         if (wanted.unique && !can_be_unique(wanted))
-            return Error(Errc::invalid,
-                         type_.name + ": records hold the same " + names + ", which is to be unique now",
+            return Error(Errc::invalid, type_.name + ": records hold the same " + names + ", which is to be unique now",
                          "Make them differ first.")
                 .with_detail("field", names);
         return ok;
@@ -184,7 +184,8 @@ private:
         }
         std::vector<std::vector<std::size_t>> dropped;
         for (const auto& index : table_->indexes())
-            if (std::find(kept.begin(), kept.end(), index->columns()) == kept.end()) dropped.push_back(index->columns());
+            if (std::find(kept.begin(), kept.end(), index->columns()) == kept.end())
+                dropped.push_back(index->columns());
         for (const auto& columns : dropped) table_->drop_index(columns);
     }
 

@@ -8,8 +8,8 @@ namespace {
 
 /// What single conditions say of one column, as bounds of a range.
 struct Bounds {
-    std::optional<Cell> equal;                  // also null, by is_null
-    const std::vector<Cell>* among = nullptr;   // sorted
+    std::optional<Cell> equal;                 // also null, by is_null
+    const std::vector<Cell>* among = nullptr;  // sorted
     std::optional<Cell> lower;
     bool lower_included = false;
     std::optional<Cell> upper;
@@ -88,8 +88,8 @@ Path Path::choose(const TypeView& type, const Filter& filter, const Order& order
         // As many as there are for each one that matches; it may be fewer when others match too.
         return std::min(records, static_cast<double>(needed) * records / std::max(1.0, matching));
     };
-    return std::move(*std::min_element(paths.begin(), paths.end(),
-                                       [&](const Path& a, const Path& b) { return cost(a) < cost(b); }));
+    return std::move(
+        *std::min_element(paths.begin(), paths.end(), [&](const Path& a, const Path& b) { return cost(a) < cost(b); }));
 }
 
 Path Path::by_id(const TypeView& type, const Filter& filter, const Order& order) {
@@ -102,7 +102,8 @@ Path Path::by_id(const TypeView& type, const Filter& filter, const Order& order)
             if (!cell.is_null() && type.table->find(cell.number)) path.ids_->push_back(cell.number);
         };
         if (bounds.equal) add(*bounds.equal);
-        else for (const auto& cell : *bounds.among) add(cell);
+        else
+            for (const auto& cell : *bounds.among) add(cell);
         path.records_ = path.ids_->size();
     } else {
         // A bound of null holds for none; the filter says so.
@@ -130,7 +131,8 @@ Path Path::by_index(const TypeView& type, const OrderedIndex& index, const Filte
     if (depth == index.columns().size() || !bounds.any()) {
         path.intervals_.push_back({{base, false}, {base, true}});
     } else if (bounds.among) {
-        for (const auto& cell : *bounds.among) path.intervals_.push_back({{with(base, cell), false}, {with(base, cell), true}});
+        for (const auto& cell : *bounds.among)
+            path.intervals_.push_back({{with(base, cell), false}, {with(base, cell), true}});
     } else if (bounds.prefix) {
         Interval interval{{with(base, Cell{CellKind::text, 0, *bounds.prefix}), false}, {base, true}};
         if (auto beyond = after_prefix(*bounds.prefix)) {
@@ -163,7 +165,8 @@ void Path::set_order(const Order& order, std::size_t fixed) {
     for (std::size_t i = 0; i < order.fields().size(); ++i) {
         const auto& by = order.fields()[i];
         if (is_fixed(by.column)) continue;
-        if (at == columns.size() || columns[at] != by.column || descending.value_or(by.descending) != by.descending) return;
+        if (at == columns.size() || columns[at] != by.column || descending.value_or(by.descending) != by.descending)
+            return;
         descending = by.descending;
         sorted_at_.push_back(i);
         ++at;
@@ -209,7 +212,8 @@ void Path::walk_ids(const After* after, const std::function<bool(const Slot&)>& 
             if (!visit(*slot)) return;
         return;
     }
-    for (const auto* slot = table_->at_or_after(least); slot && slot->id <= most; slot = table_->at_or_after(slot->id + 1))
+    for (const auto* slot = table_->at_or_after(least); slot && slot->id <= most;
+         slot = table_->at_or_after(slot->id + 1))
         if (!visit(*slot)) return;
 }
 

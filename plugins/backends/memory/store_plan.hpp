@@ -21,7 +21,8 @@ struct After {
 class Path {
 public:
     /// Chooses the cheapest. `needed` rows end the walk when the order comes for free, unless `whole`.
-    static Path choose(const TypeView& type, const Filter& filter, const Order& order, std::uint64_t needed, bool whole);
+    static Path choose(const TypeView& type, const Filter& filter, const Order& order, std::uint64_t needed,
+                       bool whole);
 
     bool ordered() const { return ordered_; }
 
@@ -42,7 +43,8 @@ private:
     void set_order(const Order& order, std::size_t fixed);
 
     void walk_ids(const After* after, const std::function<bool(const Slot&)>& visit) const;
-    bool walk_interval(const Interval& interval, const After* after, const std::function<bool(const Slot&)>& visit) const;
+    bool walk_interval(const Interval& interval, const After* after,
+                       const std::function<bool(const Slot&)>& visit) const;
     std::vector<Cell> key_at(const After& after) const;
 
     const Table* table_;
@@ -55,7 +57,7 @@ private:
     std::vector<std::size_t> sorted_at_{};            // for each column behind these, where it stands in the order
     Walk way_ = Walk::forward;
     bool ordered_ = false;
-    std::size_t records_ = 0;  // about how many lie on it
+    std::size_t records_ = 0;                      // about how many lie on it
     std::unique_ptr<const std::string> beyond_{};  // that a probe borrows from
 };
 

@@ -102,7 +102,8 @@ private:
     CursorKey key_of(const Slot& slot) const {
         CursorKey key{{}, slot.id};
         // Fields behind a sort by id never decide; they keep their place in the cursor all the same.
-        for (const auto& by : query_.sort) key.sorted.push_back(cell_of(slot, type_.table->shape(), column_of(type_, by.field)).value());
+        for (const auto& by : query_.sort)
+            key.sorted.push_back(cell_of(slot, type_.table->shape(), column_of(type_, by.field)).value());
         return key;
     }
 
@@ -142,9 +143,8 @@ private:
     }
 
     void collect_in_order(const Path& path, bool whole) {
-        path.walk(after_ ? &*after_ : nullptr, [&](const Slot& slot) {
-            return !filter_.holds(slot) || emit(slot) || whole;
-        });
+        path.walk(after_ ? &*after_ : nullptr,
+                  [&](const Slot& slot) { return !filter_.holds(slot) || emit(slot) || whole; });
     }
 
     void collect_and_sort(const Path& path) {

@@ -19,15 +19,15 @@ protected:
 }  // namespace
 }  // namespace drover::roles
 
-DROVER_PLUGIN("drover.agent-server", "0.1.0",
-              {
-                  .summary = "The agents' port",
-                  .needs = {drover::need<drover::HttpFront>()},
-                  .options = {drover::address("listen", "127.0.0.1:8090", "Where agents connect.")
-                                  .at_key("agent.listen")},
-                  .roles = {{"agent-server", "keeps the connections of agents", false}},
-                  .create = [](const drover::Config& config, drover::Context& context)
-                      -> drover::Result<std::unique_ptr<drover::Plugin>> {
-                      return std::unique_ptr<drover::Plugin>(new drover::roles::AgentServer(config, context));
-                  },
-              });
+DROVER_PLUGIN(
+    "drover.agent-server", "0.1.0",
+    {
+        .summary = "The agents' port",
+        .needs = {drover::need<drover::HttpFront>()},
+        .options = {drover::address("listen", "127.0.0.1:8090", "Where agents connect.").at_key("agent.listen")},
+        .roles = {{"agent-server", "keeps the connections of agents", false}},
+        .create = [](const drover::Config& config,
+                     drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
+            return std::unique_ptr<drover::Plugin>(new drover::roles::AgentServer(config, context));
+        },
+    });

@@ -109,8 +109,8 @@ DROVER_PLUGIN("drover.api-server", "0.1.0",
                   .options = {drover::address("listen", "127.0.0.1:8080", "Where the REST API is answered.")
                                   .at_key("api.listen")},
                   .roles = {{"api-server", "answers users and their programs", false}},
-                  .create = [](const drover::Config& config, drover::Context& context)
-                      -> drover::Result<std::unique_ptr<drover::Plugin>> {
+                  .create = [](const drover::Config& config,
+                               drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
                       return std::unique_ptr<drover::Plugin>(new drover::roles::ApiServer(config, context));
                   },
               });

@@ -8,11 +8,10 @@ ListeningPlugin::ListeningPlugin(Context& context, std::string key, HttpListenOp
 Result<void> ListeningPlugin::start(Deadline deadline) {
     if (auto allowed = check_loopback_only(options_.address, key_); !allowed) return allowed;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left(context_.clock()));
-    auto listener = block_on(
-        context_.executor(),
-        context_.get<HttpFront>().listen(options_,
-                                         [this](HttpRequest request) { return guarded_answer(std::move(request)); }),
-        left);
+    auto listener = block_on(context_.executor(),
+                             context_.get<HttpFront>().listen(
+                                 options_, [this](HttpRequest request) { return guarded_answer(std::move(request)); }),
+                             left);
     if (!listener) return listener.error().in(key_);
     listener_ = std::move(*listener);
     context_.log().info("listening", {{"address", listener_->address().to_string()}});

@@ -67,8 +67,8 @@ private:
         }
         const int status = every ? 200 : 503;
         if (request.headers.get("Accept").find("application/json") != std::string_view::npos)
-            return json_response(status, boost::json::serialize(boost::json::object{
-                                             {"ready", every}, {"notReady", std::move(plugins)}}));
+            return json_response(status, boost::json::serialize(
+                                             boost::json::object{{"ready", every}, {"notReady", std::move(plugins)}}));
         return text_response(status, every ? "ready: " + std::to_string(all.size()) + " plugins\n" : text);
     }
 
@@ -80,9 +80,7 @@ private:
                 .gauge("drover_plugin_ready", "1 when the plugin is ready and well, else 0.",
                        {{"plugin", plugin.instance}})
                 .set(plugin.ready() ? 1 : 0);
-        return {200,
-                {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}},
-                context().metrics().render()};
+        return {200, {{"Content-Type", "text/plain; version=0.0.4; charset=utf-8"}}, context().metrics().render()};
     }
 
     Gauge& memory_;
@@ -99,8 +97,8 @@ DROVER_PLUGIN("drover.ops", "0.1.0",
                                               "Where /healthz, /readyz and /metrics are answered; loopback only.")
                                   .at_key("ops.listen")},
                   .roles = {{"ops", "health, readiness and metrics", true}},
-                  .create = [](const drover::Config& config, drover::Context& context)
-                      -> drover::Result<std::unique_ptr<drover::Plugin>> {
+                  .create = [](const drover::Config& config,
+                               drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
                       return std::unique_ptr<drover::Plugin>(new drover::roles::OpsPlugin(config, context));
                   },
               });

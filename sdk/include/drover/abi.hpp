@@ -52,10 +52,11 @@
 #endif
 
 /// Everything that must agree for C++ types to cross between the kernel and a plugin.
-#define DROVER_TOOLCHAIN                                                                             \
-    "compiler=" DROVER_DETAIL_COMPILER " cxx11abi=" DROVER_DETAIL_TEXT(_GLIBCXX_USE_CXX11_ABI)       \
-    " assertions=" DROVER_DETAIL_ASSERTIONS " boost=" BOOST_LIB_VERSION " asio=" DROVER_DETAIL_ASIO  \
-    " sanitizer=" DROVER_DETAIL_SANITIZER
+#define DROVER_TOOLCHAIN                                                                                            \
+    "compiler=" DROVER_DETAIL_COMPILER                                                                              \
+    " cxx11abi=" DROVER_DETAIL_TEXT(_GLIBCXX_USE_CXX11_ABI) " assertions=" DROVER_DETAIL_ASSERTIONS                 \
+                                                            " boost=" BOOST_LIB_VERSION " asio=" DROVER_DETAIL_ASIO \
+                                                            " sanitizer=" DROVER_DETAIL_SANITIZER
 
 namespace drover::abi {
 

@@ -55,9 +55,7 @@ public:
         };
         return Awaiter{Base::await_transform(std::move(awaited))};
     }
-    void unhandled_exception() {
-        this->return_value(Result<T>(error_of(std::current_exception())));
-    }
+    void unhandled_exception() { this->return_value(Result<T>(error_of(std::current_exception()))); }
 };
 
 }  // namespace detail

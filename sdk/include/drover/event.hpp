@@ -22,22 +22,22 @@ std::string_view to_string(Transitioning value);
 /// Its JSON form is the one existing clients speak: every key is present, unset ones are null, dates are
 /// milliseconds since 1970; unknown keys are ignored when read.
 struct Event {
-    std::string id;       ///< a UUID; a repeated request keeps its id
-    std::string name;     ///< dotted words, then qualifiers after ';': "ping;agent=5"
+    std::string id;    ///< a UUID; a repeated request keeps its id
+    std::string name;  ///< dotted words, then qualifiers after ';': "ping;agent=5"
     std::string reply_to;
     std::string resource_id;
     std::string resource_type;
     std::string publisher;
     std::optional<Transitioning> transitioning;
-    std::string transitioning_message;           ///< for the user
-    std::string transitioning_internal_message;  ///< for the operator
+    std::string transitioning_message;                   ///< for the user
+    std::string transitioning_internal_message;          ///< for the operator
     std::optional<std::int64_t> transitioning_progress;  ///< percent
-    std::vector<std::string> previous_ids;    ///< of the events this one answers, newest first
+    std::vector<std::string> previous_ids;               ///< of the events this one answers, newest first
     std::vector<std::string> previous_names;
-    boost::json::value data;     ///< null, or an object
+    boost::json::value data;  ///< null, or an object
     std::optional<WallTime> time;
     std::optional<std::int64_t> timeout_millis;  ///< of a request: how long one try waits for the reply
-    boost::json::value context;  ///< null, or an object: what the logs of both sides show
+    boost::json::value context;                  ///< null, or an object: what the logs of both sides show
 
     /// True when this is the reply to `request`: the newest previous id decides, never the name alone.
     bool answers(const Event& request) const;

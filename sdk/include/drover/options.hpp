@@ -79,8 +79,8 @@ struct Address {
 /// "127.0.0.1:8080", "[::1]:0", "localhost:1". Errors: invalid, with what was expected.
 Result<Address> parse_address(std::string_view text);
 
-using OptionValue = std::variant<std::string, std::int64_t, bool, std::chrono::milliseconds, Secret,
-                                 std::vector<std::string>, Address>;
+using OptionValue =
+    std::variant<std::string, std::int64_t, bool, std::chrono::milliseconds, Secret, std::vector<std::string>, Address>;
 
 /// Errors: invalid, naming the value (unless secret), what is allowed, and the nearest good choice.
 Result<OptionValue> parse_option(const Option& option, std::string_view text);

@@ -22,9 +22,9 @@ using Traits = std::map<std::string, std::string>;
 
 /// A service interface that a plugin provides, as data.
 struct ProvidedService {
-    std::string id;       ///< Interface::kId, such as "drover.lock"
-    int version = 0;      ///< Interface::kVersion
-    std::string slot;     ///< Interface::kSlot: bound by the key `service.SLOT`
+    std::string id;    ///< Interface::kId, such as "drover.lock"
+    int version = 0;   ///< Interface::kVersion
+    std::string slot;  ///< Interface::kSlot: bound by the key `service.SLOT`
     Traits traits;
     std::shared_ptr<void> (*facade)(std::shared_ptr<Binding>) = nullptr;
 };
@@ -141,14 +141,15 @@ constexpr Note make_note(const char (&id)[I], const char (&version)[V]) {
 
 /// Makes a library a plugin: DROVER_PLUGIN("com.example.locks", "1.0.0", { .summary = ..., .create = ... })
 /// `id` is lower-case words joined by dots, the last one is the instance's default name.
-#define DROVER_PLUGIN(plugin_id, plugin_version, ...)                                                        \
-    extern "C" {                                                                                             \
-    extern const ::drover::abi::Note drover_plugin_note;                                                     \
-    __attribute__((section(".note.drover"), used, aligned(4))) constinit const ::drover::abi::Note           \
-        drover_plugin_note = ::drover::abi::make_note(plugin_id, plugin_version);                            \
-    __attribute__((visibility("default"))) const ::drover::Descriptor* drover_plugin_entry() {               \
-        static const ::drover::Descriptor descriptor __VA_ARGS__;                                            \
-        return &descriptor;                                                                                  \
-    }                                                                                                        \
-    }                                                                                                        \
+#define DROVER_PLUGIN(plugin_id, plugin_version, ...)                                          \
+    extern "C" {                                                                               \
+    extern const ::drover::abi::Note drover_plugin_note;                                       \
+    __attribute__((section(".note.drover"), used,                                              \
+                   aligned(4))) constinit const ::drover::abi::Note drover_plugin_note =       \
+        ::drover::abi::make_note(plugin_id, plugin_version);                                   \
+    __attribute__((visibility("default"))) const ::drover::Descriptor* drover_plugin_entry() { \
+        static const ::drover::Descriptor descriptor __VA_ARGS__;                              \
+        return &descriptor;                                                                    \
+    }                                                                                          \
+    }                                                                                          \
     static_assert(true, "a semicolon follows")

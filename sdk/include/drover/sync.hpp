@@ -133,8 +133,8 @@ public:
 private:
     Async<Result<void>> wait_on(Clock* clock, Deadline deadline);
     mutable std::mutex mutex_;
-    bool open_ = false;          // guarded by mutex_
-    detail::WaitList waiters_;   // guarded by mutex_
+    bool open_ = false;         // guarded by mutex_
+    detail::WaitList waiters_;  // guarded by mutex_
 };
 
 /// A value that arrives once, from any thread. Copies share it; the last one frees it.
@@ -211,8 +211,8 @@ private:
     void release();
     struct Ticket;
     mutable std::mutex mutex_;
-    std::size_t free_;                                // guarded by mutex_
-    std::deque<std::shared_ptr<Ticket>> queue_;       // guarded by mutex_
+    std::size_t free_;                           // guarded by mutex_
+    std::deque<std::shared_ptr<Ticket>> queue_;  // guarded by mutex_
 };
 
 /// A bounded queue from any thread to coroutines.

@@ -33,8 +33,9 @@ Result<void> check_loopback_only(const Address& listen, std::string_view key) {
 
 Result<void> check_local_origin(const HttpRequest& request) {
     const auto refuse = [](std::string_view header, std::string_view seen) {
-        return Error(Errc::denied, "the header " + std::string(header) + " names " + std::string(seen.substr(0, 200)) +
-                                       ", and this port serves this machine only",
+        return Error(Errc::denied,
+                     "the header " + std::string(header) + " names " + std::string(seen.substr(0, 200)) +
+                         ", and this port serves this machine only",
                      "Use localhost, 127.0.0.1 or [::1] in the URL.");
     };
     const auto host = request.headers.get("Host");
@@ -42,7 +43,8 @@ Result<void> check_local_origin(const HttpRequest& request) {
     const auto origin = request.headers.get("Origin");
     if (origin.empty()) return ok;
     const auto scheme = origin.find("://");
-    if (scheme == std::string_view::npos || !is_local(host_of(origin.substr(scheme + 3)))) return refuse("Origin", origin);
+    if (scheme == std::string_view::npos || !is_local(host_of(origin.substr(scheme + 3))))
+        return refuse("Origin", origin);
     return ok;
 }
 

@@ -10,11 +10,11 @@ struct Subscription::State {
     };
     std::mutex mutex;
     std::size_t capacity = 0;
-    std::deque<Slot> queue;          // guarded by mutex
-    std::uint64_t dropped = 0;       // guarded by mutex
-    std::optional<Error> closed;     // guarded by mutex
-    detail::WaitList waiters;        // guarded by mutex
-    std::function<void()> on_drop;   // set once, called by the destructor
+    std::deque<Slot> queue;         // guarded by mutex
+    std::uint64_t dropped = 0;      // guarded by mutex
+    std::optional<Error> closed;    // guarded by mutex
+    detail::WaitList waiters;       // guarded by mutex
+    std::function<void()> on_drop;  // set once, called by the destructor
 
     ~State() {
         if (on_drop) on_drop();
@@ -110,8 +110,9 @@ Result<void> check_topic(std::string_view topic) {
 
 Result<void> check_payload(std::string_view payload) {
     if (payload.size() <= EventBus::kLargestPayload) return ok;
-    return Error(Errc::invalid, "an event of " + std::to_string(payload.size()) + " bytes was given; at most " +
-                                    std::to_string(EventBus::kLargestPayload) + " are allowed",
+    return Error(Errc::invalid,
+                 "an event of " + std::to_string(payload.size()) + " bytes was given; at most " +
+                     std::to_string(EventBus::kLargestPayload) + " are allowed",
                  "Put the data into the store and publish where it is.");
 }
 
@@ -124,9 +125,8 @@ public:
     Async<Result<void>> publish(std::string topic, std::string payload) override {
         if (auto good = check_topic(topic); !good) co_return good;
         if (auto good = check_payload(payload); !good) co_return good;
-        co_return co_await guarded<EventBus, void>(*binding_, "publish", [&](EventBus& bus) {
-            return bus.publish(std::move(topic), std::move(payload));
-        });
+        co_return co_await guarded<EventBus, void>(
+            *binding_, "publish", [&](EventBus& bus) { return bus.publish(std::move(topic), std::move(payload)); });
     }
     Async<Result<Subscription>> subscribe(std::string topic, std::size_t capacity) override {
         if (auto good = check_topic(topic); !good) co_return good.error();

@@ -12,15 +12,13 @@ public:
             co_return Error(Errc::invalid, "a lock name of " + std::to_string(name.size()) +
                                                " bytes was given; expected 1 to 255 bytes of printable ASCII");
         auto lease = co_await guarded<LockService, Lease>(
-            *binding_, "acquire",
-            [&](LockService& locks) { return locks.acquire(std::move(name), deadline); });
+            *binding_, "acquire", [&](LockService& locks) { return locks.acquire(std::move(name), deadline); });
         if (lease) lease->token.generation = binding_->generation();
         co_return lease;
     }
     Async<Result<void>> release(Lease lease) override {
-        return guarded<LockService, void>(*binding_, "release", [lease = std::move(lease)](LockService& locks) {
-            return locks.release(lease);
-        });
+        return guarded<LockService, void>(
+            *binding_, "release", [lease = std::move(lease)](LockService& locks) { return locks.release(lease); });
     }
     Async<Result<std::optional<LockHolder>>> holder(std::string name) override {
         auto holder = co_await guarded<LockService, std::optional<LockHolder>>(

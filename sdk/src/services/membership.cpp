@@ -86,8 +86,8 @@ public:
             *binding_, "members", [deadline](MembershipService& members) { return members.members(deadline); });
     }
     Async<Result<MembershipWatch>> watch() override {
-        return guarded<MembershipService, MembershipWatch>(
-            *binding_, "watch", [](MembershipService& members) { return members.watch(); });
+        return guarded<MembershipService, MembershipWatch>(*binding_, "watch",
+                                                           [](MembershipService& members) { return members.watch(); });
     }
 
 private:

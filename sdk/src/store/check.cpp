@@ -78,16 +78,17 @@ Result<void> check_condition(const ResourceType& type, const Condition& conditio
         case Op::prefix:
         case Op::like:
         case Op::not_like:
-            if (!is_text) return wrong(std::string(name_of(condition.op)) + " is for text, this is " +
-                                       std::string(to_string(*field)));
+            if (!is_text)
+                return wrong(std::string(name_of(condition.op)) + " is for text, this is " +
+                             std::string(to_string(*field)));
             [[fallthrough]];
         default:
             if (condition.values.size() != 1)
                 return wrong(std::string(name_of(condition.op)) + " takes one value, " +
                              std::to_string(condition.values.size()) + " given");
     }
-    const bool ordering = condition.op == Op::lt || condition.op == Op::lte || condition.op == Op::gt ||
-                          condition.op == Op::gte;
+    const bool ordering =
+        condition.op == Op::lt || condition.op == Op::lte || condition.op == Op::gt || condition.op == Op::gte;
     if (ordering && *field == FieldType::json) return wrong("json has no order");
     for (const auto& value : condition.values)
         if (const auto why = store_detail::misfit(*field, value)) return wrong("the value " + *why);
@@ -272,8 +273,8 @@ Result<void> check_batch_id(std::string_view id) {
 Result<void> check_batch(const Schema& schema, const Batch& batch) {
     if (auto checked = check_batch_id(batch.id); !checked) return checked;
     if (batch.operations.size() > kMostOperations)
-        return Error(Errc::invalid, "a batch of " + std::to_string(batch.operations.size()) +
-                                        " operations, at most " + std::to_string(kMostOperations) + " are allowed");
+        return Error(Errc::invalid, "a batch of " + std::to_string(batch.operations.size()) + " operations, at most " +
+                                        std::to_string(kMostOperations) + " are allowed");
     std::size_t bytes = 0;
     for (const auto& operation : batch.operations) bytes += bytes_of(operation);
     if (bytes > kLargestBatch)
@@ -305,12 +306,12 @@ Error record_missing(std::size_t operation, std::string_view type, std::int64_t 
 }
 
 Error not_unique(std::optional<std::size_t> operation, std::string_view type, std::string_view fields) {
-    auto error = Error(Errc::conflict,
-                       "another " + std::string(type) + " has the same " + std::string(fields) +
-                           ", which must be unique",
-                       "Choose another value.")
-                     .with_detail("field", std::string(fields))
-                     .with_detail("unique", "true");
+    auto error =
+        Error(Errc::conflict,
+              "another " + std::string(type) + " has the same " + std::string(fields) + ", which must be unique",
+              "Choose another value.")
+            .with_detail("field", std::string(fields))
+            .with_detail("unique", "true");
     if (operation) error = error.with_detail("operation", std::to_string(*operation));
     return error;
 }

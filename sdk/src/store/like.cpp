@@ -62,8 +62,10 @@ bool is_utf8(std::string_view text) {
             ++i;
             continue;
         }
-        const std::size_t more = lead >= 0xC2 && lead <= 0xDF ? 1 : lead >= 0xE0 && lead <= 0xEF ? 2
-                               : lead >= 0xF0 && lead <= 0xF4 ? 3 : 0;
+        const std::size_t more = lead >= 0xC2 && lead <= 0xDF   ? 1
+                                 : lead >= 0xE0 && lead <= 0xEF ? 2
+                                 : lead >= 0xF0 && lead <= 0xF4 ? 3
+                                                                : 0;
         if (more == 0 || text.size() - i <= more) return false;
         const auto second = byte_at(text, i + 1);
         const unsigned char least = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;

@@ -88,7 +88,8 @@ void check_indexes(const ResourceType& type, Problems& problems) {
                 continue;
             }
             if (!seen.insert(name).second) problems.add(type.name, "an index names " + name + " twice");
-            if (type.fields[*at].type == FieldType::json) problems.add(type.name, "an index names the json field " + name);
+            if (type.fields[*at].type == FieldType::json)
+                problems.add(type.name, "an index names the json field " + name);
             bytes += index_bytes(type.fields[*at]);
         }
         if (bytes > kLongestIndex)
@@ -103,8 +104,8 @@ void check_type(const ResourceType& type, Problems& problems) {
                      "a type's name is a lower-case letter and at most 63 more letters and digits");
     if (!is_name(type.plural, true)) problems.add(type.name, "the plural \"" + type.plural + "\" is no name");
     if (type.major < 1 || type.minor < 0)
-        problems.add(type.name, "version " + std::to_string(type.major) + "." + std::to_string(type.minor) +
-                                    ", the least is 1.0");
+        problems.add(type.name,
+                     "version " + std::to_string(type.major) + "." + std::to_string(type.minor) + ", the least is 1.0");
     std::set<std::string> names;
     for (const auto& field : type.fields) {
         check_field(type, field, problems);
@@ -329,7 +330,8 @@ std::optional<std::string> misfit(FieldType type, const Value& value) {
 }
 
 std::optional<std::string> unstorable(const Field& field, const Value& value) {
-    if (value.is_null()) return field.nullable ? std::nullopt : std::optional<std::string>("is null, which the field never is");
+    if (value.is_null())
+        return field.nullable ? std::nullopt : std::optional<std::string>("is null, which the field never is");
     if (auto why = misfit(field.type, value)) return why;
     if (const auto* text = value.if_text(); text && text->size() > field.longest)
         return "has " + std::to_string(text->size()) + " bytes, at most " + std::to_string(field.longest) +

@@ -20,8 +20,9 @@ public:
     Random() : engine_(conformance::case_seed()) {}
     std::size_t below(std::size_t end) { return engine_() % end; }
     std::int64_t integer() {
-        static const std::vector<std::int64_t> edges = {std::numeric_limits<std::int64_t>::min(), -1, 0, 1, 127, 128, -64, -65,
-                                                        9'007'199'254'740'993, std::numeric_limits<std::int64_t>::max()};
+        static const std::vector<std::int64_t> edges = {
+            std::numeric_limits<std::int64_t>::min(), -1, 0, 1, 127, 128, -64, -65, 9'007'199'254'740'993,
+            std::numeric_limits<std::int64_t>::max()};
         return below(2) == 0 ? edges[below(edges.size())] : static_cast<std::int64_t>(engine_());
     }
     Value value(FieldType type) {
@@ -29,9 +30,15 @@ public:
         switch (type) {
             case FieldType::boolean: return below(2) == 0;
             case FieldType::real: return std::vector<double>{-1e300, -0.0, 0.0, 5e-324, 0.1, 1e300, -1.0}[below(7)];
-            case FieldType::text: return std::vector<std::string>{"", "a", std::string("a\0b", 3), "eight by", "eight bytes and more",
-                                                                  "eight bytes and less", "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
-                                                                  std::string(200, 'x')}[below(8)];
+            case FieldType::text:
+                return std::vector<std::string>{"",
+                                                "a",
+                                                std::string("a\0b", 3),
+                                                "eight by",
+                                                "eight bytes and more",
+                                                "eight bytes and less",
+                                                "\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF",
+                                                std::string(200, 'x')}[below(8)];
             default: return integer();
         }
     }
@@ -40,7 +47,7 @@ private:
     std::mt19937_64 engine_;
 };
 
-const Shape kShape = {FieldType::text, FieldType::integer, FieldType::boolean, FieldType::real, FieldType::date,
+const Shape kShape = {FieldType::text, FieldType::integer,   FieldType::boolean, FieldType::real, FieldType::date,
                       FieldType::text, FieldType::reference, FieldType::boolean, FieldType::real};
 
 std::vector<Value> some_values(Random& random) {
@@ -224,21 +231,26 @@ protected:
     static constexpr std::int64_t kRecords = 10'000;
     void SetUp() override {
         ResourceType thing{.name = "thing"};
-        thing.fields = {text_field("uuid").is_unique(), text_field("state").with_index(), integer_field("rank").with_index(),
-                        text_field("plain"), reference_field("ownerId", "thing")};
+        thing.fields = {text_field("uuid").is_unique(), text_field("state").with_index(),
+                        integer_field("rank").with_index(), text_field("plain"), reference_field("ownerId", "thing")};
         thing.indexes = {{{"state", "rank"}, false}};
         auto schema = Schema::make({thing}).value();
         ASSERT_TRUE(migrate_tables(state_, *schema, true));
         view_ = make_view(state_, schema);
         for (std::int64_t i = 0; i < kRecords; ++i) {
             Batch batch;
-            batch.operations = {Create{"thing", {{"uuid", "uuid " + std::to_string(i)}, {"state", i % 100 == 0 ? "rare" : "common"},
-                                                 {"rank", i % 1'000}, {"plain", "p" + std::to_string(i)}, {"ownerId", i % 10}}}};
+            batch.operations = {Create{"thing",
+                                       {{"uuid", "uuid " + std::to_string(i)},
+                                        {"state", i % 100 == 0 ? "rare" : "common"},
+                                        {"rank", i % 1'000},
+                                        {"plain", "p" + std::to_string(i)},
+                                        {"ownerId", i % 10}}}};
             ASSERT_TRUE(apply_batch(view_, batch));
         }
     }
     /// How many records a query looks at to find `needed`.
-    std::size_t visits(std::vector<AnyOf> where, std::vector<SortBy> sort = {}, std::size_t needed = 11, bool whole = false) {
+    std::size_t visits(std::vector<AnyOf> where, std::vector<SortBy> sort = {}, std::size_t needed = 11,
+                       bool whole = false) {
         const auto& type = view_.of("thing");
         const Filter filter(type, where);
         const Order order(type, sort);
@@ -288,7 +300,8 @@ TEST_F(PathTest, ACursorMadeUpByACallerDoesNoHarm) {
     // With a right checksum and a key that no such query can end at.
     for (const bool descending : {false, true})
         for (const std::int64_t rank : {std::int64_t{-5}, std::int64_t{500}, std::int64_t{5'000}})
-            for (const std::int64_t id : {std::int64_t{-1}, std::int64_t{5}, std::numeric_limits<std::int64_t>::max()}) {
+            for (const std::int64_t id :
+                 {std::int64_t{-1}, std::int64_t{5}, std::numeric_limits<std::int64_t>::max()}) {
                 Query query{.type = "thing"};
                 query.where = {{{"rank", Op::gte, {100}}}, {{"rank", Op::lt, {110}}}};
                 query.sort = {{"rank", descending}};
@@ -327,7 +340,8 @@ TEST(FairLockTest, ReadersWhoOverlapWithoutEndDoNotKeepAWriterOut) {
                 const auto held = lock.read();
                 ++reading;
                 // Until another reads too, so that there is always one; unless a writer keeps the others out.
-                for (int turn = 0; turn < 1'000 && reading.load() < 2 && !stop.load(); ++turn) std::this_thread::yield();
+                for (int turn = 0; turn < 1'000 && reading.load() < 2 && !stop.load(); ++turn)
+                    std::this_thread::yield();
                 --reading;
             }
         });

@@ -74,13 +74,25 @@ TEST_F(StoreWorldTest, InstancesWithoutAWorldKeepTheirRecordsToThemselves) {
     EXPECT_EQ(count(backend, bob), 0u);
 }
 
+TEST_F(StoreWorldTest, APositionOfAnotherWorldIsInvalid) {
+    PrivateBackend backend;
+    auto& alice = open(backend, "alice");
+    auto& bob = open(backend, "bob");
+    write(backend, alice, "x");
+    const auto position = run(backend, alice.position(Deadline::never()));
+    const auto read = block_on(
+        backend.executor(), bob.query(Query{.type = "note"}, Consistency::at_least(position), Deadline::never()), 20s);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().code(), Errc::invalid) << read.error();
+}
+
 TEST_F(StoreWorldTest, AnInstanceKnowsTheTypesItDeclared) {
     MemoryBackend backend;
     auto& alice = open(backend, "alice");
     auto& bob = backend.open<Store>("bob");
     write(backend, alice, "x");
-    const auto unknown = block_on(
-        backend.executor(), bob.query(Query{.type = "note"}, Consistency::primary(), Deadline::never()), 20s);
+    const auto unknown =
+        block_on(backend.executor(), bob.query(Query{.type = "note"}, Consistency::primary(), Deadline::never()), 20s);
     ASSERT_FALSE(unknown);
     EXPECT_EQ(unknown.error().code(), Errc::invalid) << unknown.error();
 }

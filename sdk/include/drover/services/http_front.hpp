@@ -99,18 +99,18 @@ using HttpReply = std::variant<HttpResponse, HttpStreamed, WebSocketUpgrade>;
 using HttpHandler = std::function<Async<Result<HttpReply>>(HttpRequest)>;
 
 struct HttpLimits {
-    std::size_t header_bytes = 16 * 1024;       ///< request line and headers; 431 above
-    std::size_t target_bytes = 8 * 1024;        ///< request target; 414 above
-    std::size_t body_bytes = 1024 * 1024;       ///< 413 above
-    std::size_t message_bytes = 1024 * 1024;    ///< WebSocket; close code 1009 above
-    std::size_t connections = 15'000;           ///< at the same time; more wait to be accepted
-    std::size_t pipelined = 16;                 ///< requests of one connection read ahead
-    std::chrono::milliseconds header_timeout{10'000};  ///< from the first byte to the end of the headers
-    std::chrono::milliseconds body_timeout{30'000};    ///< for the whole body
-    std::chrono::milliseconds idle_timeout{75'000};    ///< between requests
-    std::chrono::milliseconds write_timeout{30'000};   ///< a client that reads nothing for this long is cut
+    std::size_t header_bytes = 16 * 1024;               ///< request line and headers; 431 above
+    std::size_t target_bytes = 8 * 1024;                ///< request target; 414 above
+    std::size_t body_bytes = 1024 * 1024;               ///< 413 above
+    std::size_t message_bytes = 1024 * 1024;            ///< WebSocket; close code 1009 above
+    std::size_t connections = 15'000;                   ///< at the same time; more wait to be accepted
+    std::size_t pipelined = 16;                         ///< requests of one connection read ahead
+    std::chrono::milliseconds header_timeout{10'000};   ///< from the first byte to the end of the headers
+    std::chrono::milliseconds body_timeout{30'000};     ///< for the whole body
+    std::chrono::milliseconds idle_timeout{75'000};     ///< between requests
+    std::chrono::milliseconds write_timeout{30'000};    ///< a client that reads nothing for this long is cut
     std::chrono::milliseconds handler_timeout{60'000};  ///< until the handler answers; 503 above
-    std::chrono::milliseconds ping_interval{30'000};   ///< WebSocket; a peer silent for two of these is cut
+    std::chrono::milliseconds ping_interval{30'000};    ///< WebSocket; a peer silent for two of these is cut
 };
 
 struct HttpTls {

@@ -44,7 +44,8 @@ public:
     /// Additive differences are applied: a new field (null or its fallback in old records), an index, longer
     /// text. A type whose stored major version is newer is refused; a newer minor is accepted as it is, and
     /// keeps its indexes; so two versions of Drover can run side by side. Fields no longer declared keep
-    /// their column, and what they hold. Nothing is changed when anything is refused.
+    /// their column, and what they hold. Whether a field holds text, reals, booleans or integers never
+    /// changes, nor does anything when something is refused.
     /// Errors: invalid (the declarations, a change that is not additive without a raised major, uniqueness
     ///         that records contradict), unsupported (the stored schema is of a newer major), unavailable,
     ///         timeout.

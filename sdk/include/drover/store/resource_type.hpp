@@ -22,8 +22,8 @@ struct Field {
     FieldType type = FieldType::text;
     std::size_t longest = 255;  ///< bytes of UTF-8, for text and json: at most 65,535
     bool nullable = true;
-    Value fallback;      ///< what a create without this field stores, and old rows get when it is added
-    std::string target;  ///< reference: name of the resource type whose id it holds
+    Value fallback;        ///< what a create without this field stores, and old rows get when it is added
+    std::string target;    ///< reference: name of the resource type whose id it holds
     bool unique = false;   ///< among all values that are not null
     bool indexed = false;  ///< filtered or sorted by often
     std::string summary;   ///< one sentence for people
@@ -55,7 +55,7 @@ struct Index {
 /// A declared kind of record. From it come the table and its migration, the API schema, the CLI columns
 /// and the docs.
 struct ResourceType {
-    std::string name;    ///< camelCase: "instanceHostMap"
+    std::string name;      ///< camelCase: "instanceHostMap"
     std::string plural{};  ///< derived from the name when empty
     /// Additive changes (a new nullable or defaulted field, an index) raise `minor`; others `major`.
     int major = 1;

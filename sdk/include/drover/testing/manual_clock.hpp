@@ -56,9 +56,9 @@ public:
 private:
     Executor executor_;
     mutable std::mutex mutex_;
-    TimePoint now_{std::chrono::hours(1)};                                    // guarded by mutex_
-    TimerId next_ = 1;                                                        // guarded by mutex_
-    std::map<std::pair<TimePoint, TimerId>, std::function<void()>> timers_;   // guarded by mutex_
+    TimePoint now_{std::chrono::hours(1)};                                   // guarded by mutex_
+    TimerId next_ = 1;                                                       // guarded by mutex_
+    std::map<std::pair<TimePoint, TimerId>, std::function<void()>> timers_;  // guarded by mutex_
 };
 
 }  // namespace testing

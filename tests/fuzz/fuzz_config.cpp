@@ -1,0 +1,140 @@
+// The configuration: files, -D and environment, and what is made of them. Lines that begin with "-D " are
+// given on the command line, those with "DROVER_" in the environment; all others stand in the file.
+#include <Poco/AutoPtr.h>
+#include <Poco/Util/PropertyFileConfiguration.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "config/settings.hpp"
+#include "fuzz.hpp"
+
+namespace {
+
+using namespace drover;
+using namespace drover::core;
+using fuzz::expect;
+
+/// Two plugins with options of every type.
+const Catalogue& catalogue() {
+    using namespace std::chrono_literals;
+    static const Catalogue made = [] {
+        Catalogue catalogue;
+        PluginInfo locks;
+        locks.note.id = "drover.redis";
+        locks.note.version = "1.0.0";
+        locks.provides.push_back({"drover.lock", 0, "lock", {}, nullptr});
+        locks.options = {required_text("endpoint", "Server to use."),
+                         duration("session-ttl", 4s, "How long a silent server keeps its leases.").live(),
+                         integer("database", 0, -3, 15, "Which database."),
+                         size("buffer", 4096, "How much is buffered.").between(1, 1 << 20),
+                         secret("password", "The password."),
+                         choice("mode", "one", {"one", "many"}, "How many there are.")};
+        PluginInfo front;
+        front.note.id = "drover.http";
+        front.note.version = "1.0.0";
+        front.provides.push_back({"drover.http", 0, "http", {}, nullptr});
+        front.options = {address("listen", "127.0.0.1:8080", "Where it listens.").at_key("api.listen"),
+                         boolean("compress", false, "Whether it compresses."), list("origins", "", "Who may ask.")};
+        catalogue.plugins = {std::move(front), std::move(locks)};
+        return catalogue;
+    }();
+    return made;
+}
+
+/// As a person would write it.
+std::string written(const std::string& value) {
+    std::string text;
+    for (const char c : value) {
+        switch (c) {
+            case '\\': text += "\\\\"; break;
+            case '\n': text += "\\n"; break;
+            case '\r': text += "\\r"; break;
+            case '\t': text += "\\t"; break;
+            case '\f': text += "\\f"; break;
+            default: text += c;
+        }
+    }
+    return text;
+}
+
+void collect_keys(const Poco::Util::AbstractConfiguration& from, const std::string& prefix,
+                  std::set<std::string>& keys) {
+    std::vector<std::string> names;
+    from.keys(prefix, names);
+    for (const auto& name : names) {
+        const auto key = prefix.empty() ? name : prefix + "." + name;
+        if (from.hasProperty(key)) keys.insert(key);
+        collect_keys(from, key, keys);
+    }
+}
+
+void fuzz_file(const std::string& text) {
+    const auto values = parse_properties(text, "fuzz");
+    if (!values) {
+        expect(values.error().code() == Errc::invalid && !values.error().message().empty(), "a refusal says why");
+        return;
+    }
+    // No line is lost, and none is read in another way than the library reads it.
+    std::istringstream in(text);
+    const Poco::AutoPtr<Poco::Util::PropertyFileConfiguration> file(new Poco::Util::PropertyFileConfiguration(in));
+    std::set<std::string> theirs;
+    collect_keys(*file, "", theirs);
+    std::set<std::string> ours;
+    std::string anew;
+    for (const auto& [key, value] : *values) {
+        ours.insert(key);
+        anew += key + " = " + written(value.value) + "\n";
+    }
+    expect(ours == theirs, "every key of the file is seen", text);
+    const auto again = parse_properties(anew, "fuzz");
+    expect(again.has_value() && again->size() == values->size(), "what was read can be written and read again", anew);
+    for (std::size_t i = 0; i < values->size(); ++i)
+        expect((*again)[i].first == (*values)[i].first && (*again)[i].second.value == (*values)[i].second.value,
+               "what was read again is the same", anew);
+}
+
+void fuzz_settings(std::string_view input) {
+    static const fuzz::Folder folder;
+    GivenSettings::Sources sources{{}, {}, folder.path() / "fuzz.properties"};
+    std::string text;
+    for (auto rest = input; !rest.empty();) {
+        const auto line = fuzz::take_until(rest, '\n');
+        if (line.find('\0') == std::string_view::npos && line.starts_with("DROVER_"))
+            sources.environment.emplace_back(line);
+        else if (line.starts_with("-D ")) sources.defines.emplace_back(line.substr(3));
+        else text += std::string(line) + "\n";
+    }
+    std::ofstream(sources.config_file, std::ios::binary) << text;
+    auto given = GivenSettings::read(sources);
+    if (!given) {
+        expect(!given.error().message().empty(), "a refusal says why");
+        return;
+    }
+    const auto settings = Settings::make(std::move(*given), catalogue());
+    if (!settings) {
+        expect(!settings.error().message().empty(), "a refusal says why");
+        return;
+    }
+    for (const auto& [key, setting] : settings->all()) {
+        expect(!setting.source.empty(), "every value says where it came from", key);
+        const auto shown = setting.shown();
+        if (setting.known.option.type == OptionType::secret && setting.value && setting.value->size() > 8)
+            expect(shown.find(*setting.value) == std::string::npos, "a secret is not shown", key);
+        (void)settings->text(key);
+        (void)settings->list(key);
+    }
+    (void)settings->duration("server.start-timeout");
+    for (const auto& instance : settings->instances())
+        for (const auto* plugin : catalogue().named(instance.use)) (void)settings->config_of(instance.name, *plugin);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const auto input = fuzz::text_of(data, size);
+    fuzz_file(std::string(input));
+    fuzz_settings(input);
+    return 0;
+}
