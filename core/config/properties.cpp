@@ -27,23 +27,60 @@ struct KeyLine {
     std::size_t line;
 };
 
+/// Walks through the text of a file, counting its lines: they end with LF, CR, or both.
+class LineReader {
+public:
+    explicit LineReader(std::string_view text) : text_(text) {}
+
+    bool at_end() const { return at_ == text_.size(); }
+    char peek() const { return text_[at_]; }
+    std::size_t line() const { return line_; }
+    char next() {
+        const char c = text_[at_++];
+        if (c == '\n' || (c == '\r' && (at_end() || peek() != '\n'))) ++line_;
+        return c;
+    }
+
+private:
+    std::string_view text_;
+    std::size_t at_ = 0;
+    std::size_t line_ = 1;
+};
+
+bool ends_line(char c) { return c == '\n' || c == '\r'; }
+
 /// The keys in their order, with line numbers: Poco's reader keeps neither, nor does it tell of doubles.
-/// Follows its rules: '#' and '!' begin comments, '=' or ':' ends a key, '\' at the end continues a line.
+/// Follows its rules to the letter, or a key would be lost in silence: '#' and '!' begin comments, which '\'
+/// does not continue; '=' or ':' ends a key; in a value '\' takes what follows, also the end of a line.
 std::vector<KeyLine> key_lines(const std::string& text) {
     std::vector<KeyLine> keys;
-    std::istringstream in(text);
-    std::size_t number = 0;
-    bool continued = false;
-    for (std::string line; std::getline(in, line);) {
-        ++number;
-        const auto bare = trim(line);
-        const bool is_continuation = std::exchange(continued, !bare.empty() && bare.back() == '\\');
-        if (is_continuation) continue;
-        if (bare.empty() || bare.front() == '#' || bare.front() == '!') {
-            continued = false;
+    LineReader in(text);
+    while (!in.at_end()) {
+        if (std::string_view(" \t\n\v\f\r").find(in.peek()) != std::string_view::npos) {
+            in.next();
             continue;
         }
-        keys.push_back({trim(bare.substr(0, bare.find_first_of("=:"))), number});
+        if (in.peek() == '#' || in.peek() == '!') {
+            while (!in.at_end() && !ends_line(in.next())) {
+            }
+            continue;
+        }
+        const auto line = in.line();
+        std::string key;
+        bool has_value = false;
+        while (!in.at_end() && !has_value) {
+            const char c = in.next();
+            if (ends_line(c)) break;
+            if (c == '=' || c == ':') has_value = true;
+            else key += c;
+        }
+        keys.push_back({trim(key), line});
+        while (has_value && !in.at_end()) {
+            const char c = in.next();
+            if (ends_line(c)) break;
+            if (c != '\\' || in.at_end()) continue;
+            if (in.next() == '\r' && !in.at_end() && in.peek() == '\n') in.next();
+        }
     }
     return keys;
 }

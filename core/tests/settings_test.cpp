@@ -60,6 +60,18 @@ TEST(Properties, LinesCommentsAndContinuationsAreRead) {
     EXPECT_EQ((*values)[2].second.value, "x,  y") << "the next line is taken as it stands";
 }
 
+TEST(Properties, NoKeyIsLostWhateverEndsTheLineBefore) {
+    // Found by the fuzzer: an escaped backslash, or one before a blank, continues nothing; CR alone ends a line.
+    for (const std::string before : {"a=x\\\\\n", "a=x\\ \n", "a=x\r", "a=x\r\n", "# comment \\\n", "a=x\\\\\\\n y\n"}) {
+        const auto values = parse_properties(before + "server.home = here\n", "f");
+        ASSERT_TRUE(values) << before << values.error();
+        ASSERT_FALSE(values->empty()) << before;
+        EXPECT_EQ(values->back().first, "server.home") << before;
+        EXPECT_EQ(values->back().second.value, "here") << before;
+        EXPECT_EQ(values->size(), before.front() == '#' ? 1U : 2U) << before;
+    }
+}
+
 TEST(Properties, WhatCannotBeMeantIsRefusedWithItsLine) {
     for (const auto& [text, part] :
          {std::pair<std::string, std::string>{"a=1\na=2\n", "f:2: a is given twice, first in line 1"},

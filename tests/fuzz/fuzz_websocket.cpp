@@ -56,7 +56,7 @@ std::vector<Seen> read(std::string_view bytes, std::size_t piece) {
 
 /// The frame of a client: the same, masked.
 std::string masked(std::string frame, std::string_view payload) {
-    constexpr std::string_view kMask = "\x5a\x00\xff\x17";
+    constexpr std::string_view kMask("\x5a\x00\xff\x17", 4);
     frame[1] = static_cast<char>(frame[1] | '\x80');
     frame.resize(frame.size() - payload.size());
     frame += kMask;

@@ -273,7 +273,12 @@ void Writer::fail(const Group& group, const Error& error) {
 /// writes over it, so that it certainly did not happen; without one the truth is open.
 void Writer::settle(const Group& group, const Error& error) {
     trouble(error);
-    if (try_commit(*connection_)) return fail(group, error);
+    if (try_commit(*connection_)) {
+        if (error.code() != Errc::exhausted || group.size() == 1) return fail(group, error);
+        // It was one too many: each alone may find room.
+        for (const auto& one : group) write({one});
+        return;
+    }
     connection_.reset();
     const auto unknown = Error(Errc::timeout, "whether the batch was committed is unknown: " + error.message(),
                                "Ask for its outcome when the store is well again.");

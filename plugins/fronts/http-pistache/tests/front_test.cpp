@@ -157,12 +157,14 @@ TEST_F(PistacheFrontTest, WhatPistacheLeaksWithAListenerIsBounded) {
     (void)front();
     constexpr std::size_t kRounds = 10;
     constexpr std::size_t kLeakEach = 1 + 2 * 3;  // its listener, and the workers of the option above
-    const auto before = descriptors();
-    for (std::size_t round = 0; round < kRounds; ++round) {
+    std::size_t before = 0;
+    // The first round is not counted: it also opens what the process keeps for good, such as the executor's.
+    for (std::size_t round = 0; round <= kRounds; ++round) {
         auto listening = listen(at("127.0.0.1"), fixed_handler("x"));
         ASSERT_TRUE(listening) << listening.error();
         EXPECT_EQ(ask(**listening, "GET / HTTP/1.1\r\nHost: kit\r\n\r\n").body, "x");
         ASSERT_TRUE(stop(**listening, 5s));
+        if (round == 0) before = descriptors();
     }
     EXPECT_LE(descriptors(), before + kRounds * kLeakEach);
 }
