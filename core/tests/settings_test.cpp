@@ -62,7 +62,8 @@ TEST(Properties, LinesCommentsAndContinuationsAreRead) {
 
 TEST(Properties, NoKeyIsLostWhateverEndsTheLineBefore) {
     // Found by the fuzzer: an escaped backslash, or one before a blank, continues nothing; CR alone ends a line.
-    for (const std::string before : {"a=x\\\\\n", "a=x\\ \n", "a=x\r", "a=x\r\n", "# comment \\\n", "a=x\\\\\\\n y\n"}) {
+    for (const std::string before :
+         {"a=x\\\\\n", "a=x\\ \n", "a=x\r", "a=x\r\n", "# comment \\\n", "a=x\\\\\\\n y\n"}) {
         const auto values = parse_properties(before + "server.home = here\n", "f");
         ASSERT_TRUE(values) << before << values.error();
         ASSERT_FALSE(values->empty()) << before;
