@@ -11,7 +11,7 @@ namespace {
 class ConfigFolder {
 public:
     std::filesystem::path write(const std::string& name, const std::string& text) const {
-        const auto file = folder_ / name;
+        auto file = folder_ / name;
         std::filesystem::create_directories(file.parent_path());
         test::write_file(file, text);
         return file;
@@ -135,8 +135,7 @@ TEST(Settings, EveryProblemIsToldAtOnce) {
          {"server.profil=all", "plugin.redis.session-ttl=soon", "server.threads=0", "plugin.nobody.endpoint=x"},
          {}});
     for (const auto* part : {"server.profil: unknown key. Did you mean server.profile?",
-                             "DROVER_SERVR_HOME: unknown key. Did you mean "
-                             "DROVER_SERVER_HOME?",
+                             "DROVER_SERVR_HOME: unknown key. Did you mean DROVER_SERVER_HOME?",
                              "plugin.redis.session-ttl: \"soon\" is not allowed",
                              "server.threads: \"0\" is not allowed; expected at least 1", "no plugin is called nobody"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;

@@ -54,9 +54,9 @@ Async<Result<Migration>> MemoryStore::migrate(std::vector<ResourceType> types, M
     const bool apply = mode == MigrateMode::apply;
     const auto lock = state_.lock.write();
     auto declared = types;
-    for (const auto& [name, type] : types_) {
-        const auto again = [&](const ResourceType& given) { return given.name == name; };
-        if (std::none_of(types.begin(), types.end(), again)) declared.push_back(type);
+    for (const auto& known : types_) {
+        const auto again = [&](const ResourceType& given) { return given.name == known.first; };
+        if (std::none_of(types.begin(), types.end(), again)) declared.push_back(known.second);
     }
     auto schema = Schema::make(std::move(declared));
     if (!schema) co_return schema.error();
