@@ -72,25 +72,22 @@ struct BadValue {
     OptionType type;
     const char* text;
 };
-class RefusedValues : public ::testing::TestWithParam<BadValue> {};
-
-TEST_P(RefusedValues, AreRefusedWithWhatWasExpected) {
-    Option option;
-    option.type = GetParam().type;
-    const auto value = parse_option(option, GetParam().text);
-    ASSERT_FALSE(value) << GetParam().text;
-    EXPECT_NE(value.error().message().find("expected"), std::string::npos) << value.error();
+TEST(Options, ValuesOfTheWrongKindAreRefusedWithWhatWasExpected) {
+    for (const auto& [type, text] :
+         {BadValue{OptionType::integer, ""}, BadValue{OptionType::integer, "1x"},
+          BadValue{OptionType::integer, "99999999999999999999"}, BadValue{OptionType::duration, "4"},
+          BadValue{OptionType::duration, "s"}, BadValue{OptionType::duration, "9223372036854775807h"},
+          BadValue{OptionType::size, "1t"}, BadValue{OptionType::size, "1.5k"}, BadValue{OptionType::boolean, "2"},
+          BadValue{OptionType::address, "8080"}, BadValue{OptionType::address, "host:"},
+          BadValue{OptionType::address, "host:65536"}, BadValue{OptionType::address, "::1:80"},
+          BadValue{OptionType::address, ":80"}, BadValue{OptionType::address, "http://host:80"}}) {
+        Option option;
+        option.type = type;
+        const auto value = parse_option(option, text);
+        ASSERT_FALSE(value) << text;
+        EXPECT_NE(value.error().message().find("expected"), std::string::npos) << value.error();
+    }
 }
-INSTANTIATE_TEST_SUITE_P(
-    Options, RefusedValues,
-    ::testing::Values(BadValue{OptionType::integer, ""}, BadValue{OptionType::integer, "1x"},
-                      BadValue{OptionType::integer, "99999999999999999999"}, BadValue{OptionType::duration, "4"},
-                      BadValue{OptionType::duration, "s"}, BadValue{OptionType::duration, "9223372036854775807h"},
-                      BadValue{OptionType::size, "1t"}, BadValue{OptionType::size, "1.5k"},
-                      BadValue{OptionType::boolean, "2"}, BadValue{OptionType::address, "8080"},
-                      BadValue{OptionType::address, "host:"}, BadValue{OptionType::address, "host:65536"},
-                      BadValue{OptionType::address, "::1:80"}, BadValue{OptionType::address, ":80"},
-                      BadValue{OptionType::address, "http://host:80"}));
 
 TEST(Options, AddressesKnowLoopback) {
     EXPECT_TRUE(parse_address("127.0.0.1:0")->is_loopback());
