@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -46,6 +47,7 @@ public:
     bool is_transitioning(std::string_view resource_type, std::string_view state) const;
 
 private:
+    friend class ModelBuilder;
     std::shared_ptr<const Schema> schema_;  // owners: the model and its users
     std::vector<ApiType> types_;
     std::vector<ProcessDefinition> processes_;
@@ -63,7 +65,7 @@ std::optional<std::string> parse_id(std::string_view text);
 std::optional<std::int64_t> parse_row_id(std::string_view text);
 
 /// A row as events and agents see it: all fields, `id` and references as numbers, dates in milliseconds, `data`
-/// as an object, `type` beside them. A credential's secretValue is left out, as is any field named in `secret`.
+/// as an object, `type` beside them. A credential's secretValue is left out.
 boost::json::object to_event_object(const Record& record);
 
 /// The row's `data`, or {} when it is null or not an object.
