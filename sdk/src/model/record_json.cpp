@@ -1,5 +1,6 @@
 #include "drover/json.hpp"
 #include "drover/model/model.hpp"
+#include "drover/secrets.hpp"
 
 namespace drover {
 
@@ -12,7 +13,7 @@ constexpr std::size_t kDeepestData = 64;
 
 /// Fields that never leave the server in an event.
 bool is_secret(const ResourceType& type, std::string_view field) {
-    return type.name == "credential" && field == "secretValue";
+    return type.name == "credential" && (field == "secretValue" || field == kSecretOnceField);
 }
 
 json::value to_json_value(const Field& field, const Value& value) {
