@@ -58,13 +58,24 @@ struct PeriodicTask {
     std::function<Async<Result<void>>()> call;
 };
 
-/// A request to create a row through the API, after its fields were checked.
+class Engine;
+
+/// What a call from outside works with. Extensions start before the engine does, so whoever calls one hands it over;
+/// both live as long as the call.
+struct Hands {
+    Engine* engine = nullptr;
+    Store* store = nullptr;
+};
+
+/// A request to create a row through the API, after its fields were checked; or to change one.
 struct CreateRequest {
     std::string type;             ///< API type: "container"
     boost::json::object values;   ///< fields as the caller gave them, ids already raw
     std::int64_t account_id = 0;  ///< the caller's
     bool all_accounts = false;    ///< the caller sees every account's rows
     std::string client_ip;
+    std::int64_t id = 0;  ///< of an update: the row that it changes; 0 for a create
+    Hands hands{};
 };
 
 /// The caller of an action.
@@ -74,6 +85,7 @@ struct ActionRequest {
     std::string action;
     boost::json::object data;
     std::int64_t account_id = 0;
+    Hands hands{};
 };
 
 /// Fills in or refuses what a create brings, before it is written. The error's details `code` (as in the wire
@@ -81,6 +93,7 @@ struct ActionRequest {
 struct CreateFilter {
     std::vector<std::string> types;  ///< API types
     std::function<Async<Result<boost::json::object>>(CreateRequest request)> call;
+    bool on_update = false;  ///< is also asked about what an update brings
 };
 
 /// An action that is no process; answers what the client is to see, null for the row itself.
@@ -94,6 +107,7 @@ struct ActionHandler {
 struct AgentReport {
     std::int64_t agent_id = 0;
     boost::json::array resources;
+    Hands hands{};
 };
 
 /// A row that every deployment begins with. It is made when there is none of its uuid, removed ones included.
