@@ -1,18 +1,17 @@
-// How a front reads requests: heads and bodies, as its connections feed them. Built once for each reader in
-// the tree, which FUZZED_READER names.
+// How the fronts read requests: heads and bodies, as their connections feed them.
 #include <algorithm>
 #include <vector>
 
-#include "body_reader.hpp"
 #include "drover/http/local_only.hpp"
 #include "fuzz.hpp"
-#include "message_head.hpp"
-#include "text.hpp"
+#include "http1/body_reader.hpp"
+#include "http1/message_head.hpp"
+#include "http1/text.hpp"
 
 namespace {
 
 using namespace drover;
-using namespace drover::FUZZED_READER;
+using namespace drover::http1;
 using fuzz::expect;
 
 /// Small, so that short inputs reach them.

@@ -3,6 +3,8 @@
 #include <array>
 
 #include "channel.hpp"
+#include "http1/response_head.hpp"
+#include "second_reader.hpp"
 #include "sleeping.hpp"
 
 namespace drover::http_beast {
@@ -184,13 +186,15 @@ bool Connection::parse_head() {
     if (in_.empty()) return false;
     const auto& limits = site_->limits();
     if (!std::exchange(began_, true)) set_deadline(limits.header_timeout);
-    const auto scan = scan_head(in_, limits);
+    const auto scan = http1::scan_head(in_, limits);
     if (scan.refusal) return refuse(*scan.refusal), false;
     if (scan.size == 0) return false;
 
     incoming_ = std::make_unique<Incoming>();
     auto& [request, head, body, key] = *incoming_;
-    const auto refusal = read_head(std::string_view(in_).substr(scan.skipped, scan.size), limits, head, request);
+    const auto bytes = std::string_view(in_).substr(scan.skipped, scan.size);
+    auto refusal = http1::read_head(bytes, limits, head, request);
+    if (!refusal && !beast_agrees(bytes, request)) refusal = http1::Refusal{400, "The request head is malformed."};
     http11_ = head.http11;
     head_only_ = request.method == "HEAD";
     keep_alive_ = head.keep_alive;
@@ -222,7 +226,7 @@ void Connection::take_request() {
     began_ = false;
     if (in_.empty()) release(in_);
     auto& request = incoming_->request;
-    incoming_->websocket_key = websocket_key(incoming_->head, request);
+    incoming_->websocket_key = http1::websocket_key(incoming_->head, request);
     request.wants_websocket = !incoming_->websocket_key.empty();
     set_deadline(site_->limits().handler_timeout);
     site_->count_request();
@@ -290,7 +294,7 @@ void Connection::after_answer() {
     set_deadline(site_->limits().idle_timeout);
 }
 
-void Connection::refuse(const Refusal& refusal) {
+void Connection::refuse(const http1::Refusal& refusal) {
     site_->count_refusal();
     keep_alive_ = false;
     write_error(refusal.status, refusal.why);
@@ -301,13 +305,14 @@ void Connection::refuse(const Refusal& refusal) {
 }
 
 void Connection::write_error(int status, std::string_view why) {
-    HeadFacts facts{.status = status,
-                    .content_length = why.size() + 1,
-                    .keep_alive = keep_alive_,
-                    .http11 = http11_,
-                    .offers_websocket = status == 426,
-                    .now = site_->wall()};
-    append_head(out_, facts, {{"Content-Type", "text/plain; charset=utf-8"}});
+    const http1::HeadFacts facts{.status = status,
+                                 .reason = reason_phrase(status),
+                                 .content_length = why.size() + 1,
+                                 .keep_alive = keep_alive_,
+                                 .http11 = http11_,
+                                 .offers_websocket = status == 426,
+                                 .now = site_->wall()};
+    (void)http1::append_head(out_, facts, {{"Content-Type", "text/plain; charset=utf-8"}});
     if (head_only_) return;
     out_ += why;
     out_ += '\n';

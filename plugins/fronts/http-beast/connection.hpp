@@ -7,9 +7,8 @@
 #include <optional>
 #include <string>
 
-#include "body_reader.hpp"
-#include "message_head.hpp"
-#include "response_head.hpp"
+#include "http1/body_reader.hpp"
+#include "http1/message_head.hpp"
 #include "site.hpp"
 #include "transport.hpp"
 
@@ -72,8 +71,8 @@ private:
     };
     struct Incoming {
         HttpRequest request;
-        MessageHead head;
-        BodyReader body;
+        http1::MessageHead head;
+        http1::BodyReader body;
         std::string websocket_key;
     };
     /// A coroutine that waits for `wake`.
@@ -118,7 +117,7 @@ private:
     void flush();
     void on_flushed();
     void after_answer();
-    void refuse(const Refusal& refusal);
+    void refuse(const http1::Refusal& refusal);
     void write_error(int status, std::string_view why);
     bool taken_over() const { return abandoned_ || phase_ != Phase::handling; }
 

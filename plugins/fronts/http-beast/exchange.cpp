@@ -5,7 +5,10 @@
 #include <charconv>
 
 #include "channel.hpp"
+#include "http1/response_head.hpp"
+#include "second_reader.hpp"
 #include "sleeping.hpp"
+#include "web_socket_accept.hpp"
 
 namespace drover::http_beast {
 
@@ -70,12 +73,16 @@ void Connection::fail(const Error& error) {
 
 void Connection::deliver(HttpResponse response) {
     if (draining_ || task_ending_) keep_alive_ = false;
-    const bool bodiless = is_bodiless(response.status);
-    HeadFacts facts{.status = response.status, .keep_alive = keep_alive_, .http11 = http11_, .now = site_->wall()};
+    const bool bodiless = http1::is_bodiless(response.status);
+    http1::HeadFacts facts{.status = response.status,
+                           .reason = reason_phrase(response.status),
+                           .keep_alive = keep_alive_,
+                           .http11 = http11_,
+                           .now = site_->wall()};
     if (!bodiless) facts.content_length = response.body.size();
     if (response.status < 200 || response.status > 999)
         return fail(Error(Errc::internal, "the handler answered with status " + std::to_string(response.status)));
-    if (!append_head(out_, facts, response.headers))
+    if (!http1::append_head(out_, facts, response.headers))
         return fail(Error(Errc::internal, "the handler answered with a header that cannot be sent"));
     if (!bodiless && !head_only_) {
         if (response.body.size() <= kCopiedBody) out_ += response.body;
@@ -87,16 +94,17 @@ void Connection::deliver(HttpResponse response) {
 
 void Connection::begin_stream(HttpStreamed streamed) {
     if (draining_ || task_ending_ || !http11_) keep_alive_ = false;
-    const bool bodiless = is_bodiless(streamed.status) || head_only_;
-    chunked_out_ = http11_ && !is_bodiless(streamed.status);
-    HeadFacts facts{.status = streamed.status,
-                    .chunked = chunked_out_,
-                    .keep_alive = keep_alive_,
-                    .http11 = http11_,
-                    .now = site_->wall()};
+    const bool bodiless = http1::is_bodiless(streamed.status) || head_only_;
+    chunked_out_ = http11_ && !http1::is_bodiless(streamed.status);
+    const http1::HeadFacts facts{.status = streamed.status,
+                                 .reason = reason_phrase(streamed.status),
+                                 .chunked = chunked_out_,
+                                 .keep_alive = keep_alive_,
+                                 .http11 = http11_,
+                                 .now = site_->wall()};
     if (streamed.status < 200 || streamed.status > 999 || !streamed.produce)
         return fail(Error(Errc::internal, "the handler answered with a stream that cannot be sent"));
-    if (!append_head(out_, facts, streamed.headers))
+    if (!http1::append_head(out_, facts, streamed.headers))
         return fail(Error(Errc::internal, "the handler answered with a header that cannot be sent"));
     if (bodiless) {
         phase_ = Phase::answering;
@@ -186,7 +194,7 @@ void Connection::begin_session(WebSocketUpgrade upgrade) {
         return flush();
     }
     if (!upgrade.session) return fail(Error(Errc::internal, "the handler accepted a WebSocket without a session"));
-    if (!append_upgrade_head(out_, incoming_->websocket_key, upgrade.headers))
+    if (!http1::append_upgrade_head(out_, web_socket_accept(incoming_->websocket_key), upgrade.headers))
         return fail(Error(Errc::internal, "the handler answered with a header that cannot be sent"));
     incoming_.reset();
     upgrade_ = std::make_unique<WebSocketUpgrade>(std::move(upgrade));

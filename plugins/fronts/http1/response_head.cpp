@@ -83,9 +83,23 @@ bool append_head(std::string& out, const HeadFacts& facts, const HttpHeaders& he
         out += "\r\n";
     }
     if (facts.chunked) out += "Transfer-Encoding: chunked\r\n";
+    if (facts.offers_websocket) out += "Upgrade: websocket\r\n";
     if (!facts.keep_alive) out += "Connection: close\r\n";
     else if (!facts.http11) out += "Connection: keep-alive\r\n";
     out += "\r\n";
+    return true;
+}
+
+bool append_upgrade_head(std::string& out, std::string_view accept, const HttpHeaders& headers) {
+    const auto before = out.size();
+    append_status_line(out, 101, "Switching Protocols");
+    if (!append_headers(out, headers)) {
+        out.resize(before);
+        return false;
+    }
+    out += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ";
+    out += accept;
+    out += "\r\n\r\n";
     return true;
 }
 
