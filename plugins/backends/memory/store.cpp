@@ -100,8 +100,10 @@ Async<Result<Committed>> MemoryStore::commit(Batch batch, Deadline deadline) {
     const auto known = view();
     if (auto checked = check_batch(*known->schema, batch); !checked) co_return checked.error();
     const auto lock = state_.lock.write();
-    if (!batch.id.empty())
+    if (!batch.id.empty()) {
         if (const auto* before = state_.batches.find(batch.id)) co_return *before;
+        if (auto room = state_.batches.make_room(clock_.now()); !room) co_return room.error();
+    }
     auto changed = apply_batch(*known, batch);
     if (!changed) co_return changed.error();
     Committed committed{{std::to_string(++state_.position)}, std::move(*changed)};

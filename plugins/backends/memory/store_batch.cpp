@@ -8,15 +8,23 @@ const Committed* BatchMemory::find(const std::string& id) const {
     return found == known_.end() ? nullptr : &found->second.what;
 }
 
-void BatchMemory::add(std::string id, Committed what, TimePoint now) {
+Result<void> BatchMemory::make_room(TimePoint now) {
     while (!ages_.empty()) {
-        const auto oldest = known_.find(ages_.front());
-        if (known_.size() < kMost && now - oldest->second.at < kKept) break;
-        known_.erase(oldest);
+        const auto oldest = known_.find(*ages_.front());
+        if (now - oldest->second.at < kKept) break;
         ages_.pop_front();
+        known_.erase(oldest);
     }
-    ages_.push_back(id);
-    known_.emplace(std::move(id), Known{std::move(what), now});
+    if (known_.size() < most_) return ok;
+    return Error(Errc::exhausted,
+                 "the memory store remembers the last " + std::to_string(most_) +
+                     " batches that bore an id, all of them of the last hour",
+                 "Commit less often, or bind service.store to sqlite, which remembers on disk.");
+}
+
+void BatchMemory::add(std::string id, Committed what, TimePoint now) {
+    const auto added = known_.emplace(std::move(id), Known{std::move(what), now}).first;
+    ages_.push_back(&added->first);
 }
 
 Record record_of(const TypeView& view, const Slot& slot) {

@@ -31,14 +31,19 @@ private:
     std::shared_mutex mutex_;
 };
 
-/// What became of the batches that bore an id: an hour long, but never more than kMost of them, so that a
-/// store that nobody restarts does not grow for ever.
+/// What became of the batches that bore an id, for an hour. To forget one earlier would be to do it twice when
+/// its caller asks again, so what finds no room is refused.
 class BatchMemory {
 public:
-    static constexpr std::size_t kMost = 200'000;
+    static constexpr std::size_t kMost = 4'000'000;  // 1,100 a second, some 200 bytes each
     static constexpr Duration kKept = std::chrono::hours(1);
 
+    explicit BatchMemory(std::size_t most = kMost) : most_(most) {}
+
     const Committed* find(const std::string& id) const;
+    /// Forgets what is old enough. Errors: exhausted.
+    Result<void> make_room(TimePoint now);
+    /// After make_room, for an id that is not known.
     void add(std::string id, Committed what, TimePoint now);
 
 private:
@@ -46,8 +51,9 @@ private:
         Committed what;
         TimePoint at;
     };
+    std::size_t most_;
     std::unordered_map<std::string, Known> known_;
-    std::deque<std::string> ages_;  // the ids, oldest first
+    std::deque<const std::string*> ages_;  // the keys of known_, oldest first
 };
 
 /// All that a store of one world holds; the instances of that world share it.

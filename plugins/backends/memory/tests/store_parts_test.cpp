@@ -312,21 +312,28 @@ TEST_F(PathTest, ACursorMadeUpByACallerDoesNoHarm) {
             }
 }
 
-TEST(BatchMemoryTest, KeepsAnHourAndNoMoreThanItsBound) {
-    BatchMemory memory;
+TEST(BatchMemoryTest, KeepsAnHourWhateverComes) {
+    using std::chrono::minutes;
+    BatchMemory memory(3);
     const TimePoint start{};
-    memory.add("first", {{"1"}, {}}, start);
-    memory.add("second", {{"2"}, {}}, start + std::chrono::minutes(59));
+    const auto add = [&](const std::string& id, TimePoint now) {
+        if (auto room = memory.make_room(now); !room) return room;
+        memory.add(id, {{id}, {}}, now);
+        return Result<void>(ok);
+    };
+    ASSERT_TRUE(add("first", start));
+    ASSERT_TRUE(add("second", start + minutes(30)));
+    ASSERT_TRUE(add("third", start + minutes(59)));
+    const auto refused = add("fourth", start + minutes(59));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code(), Errc::exhausted);
+    EXPECT_FALSE(memory.find("fourth"));
     ASSERT_TRUE(memory.find("first"));
-    EXPECT_EQ(memory.find("first")->position.text, "1");
-    memory.add("third", {{"3"}, {}}, start + std::chrono::minutes(61));
+    EXPECT_EQ(memory.find("first")->position.text, "first");
+
+    ASSERT_TRUE(add("fourth", start + minutes(60)));
     EXPECT_FALSE(memory.find("first"));
-    EXPECT_TRUE(memory.find("second"));
-    for (std::size_t i = 0; i < BatchMemory::kMost; ++i)
-        memory.add("more " + std::to_string(i), {}, start + std::chrono::minutes(62));
-    EXPECT_FALSE(memory.find("second"));
-    EXPECT_TRUE(memory.find("more 1"));
-    EXPECT_TRUE(memory.find("more " + std::to_string(BatchMemory::kMost - 1)));
+    for (const auto* id : {"second", "third", "fourth"}) EXPECT_TRUE(memory.find(id)) << id;
 }
 
 TEST(FairLockTest, ReadersWhoOverlapWithoutEndDoNotKeepAWriterOut) {
