@@ -283,6 +283,15 @@ TEST(SchemaTest, RefusesEachWrongDeclaration) {
                  "a link and a field");
 }
 
+TEST(SchemaTest, RefusesMoreFieldsThanEveryDatabaseHasRoomFor) {
+    auto type = type_of("host", {});
+    while (type.fields.size() < kMostFields)
+        type.fields.push_back(text_field("f" + std::to_string(type.fields.size())));
+    EXPECT_TRUE(Schema::make({type}));
+    type.fields.push_back(text_field("oneMore"));
+    expect_wrong({type}, "host: 151 fields, at most 150");
+}
+
 TEST(SchemaTest, ListsEverythingThatIsWrong) {
     const auto made =
         Schema::make({type_of("Host", {text_field("id"), reference_field("xId", "ghost")}), type_of("b c", {})});

@@ -106,6 +106,9 @@ void check_type(const ResourceType& type, Problems& problems) {
     if (type.major < 1 || type.minor < 0)
         problems.add(type.name,
                      "version " + std::to_string(type.major) + "." + std::to_string(type.minor) + ", the least is 1.0");
+    if (type.fields.size() > kMostFields)
+        problems.add(type.name, std::to_string(type.fields.size()) + " fields, at most " + std::to_string(kMostFields) +
+                                    " are allowed; json fields hold what is never searched for");
     std::set<std::string> names;
     for (const auto& field : type.fields) {
         check_field(type, field, problems);

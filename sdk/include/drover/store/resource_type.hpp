@@ -47,6 +47,10 @@ Field reference_field(std::string name, std::string target);
 /// Bytes that the fields of one index may take together; what every database can do.
 inline constexpr std::size_t kLongestIndex = 3'000;
 
+/// Fields that one type may have; what every database can do. InnoDB, the narrowest, keeps some 40 bytes of each
+/// long value in a row of 8,126 bytes.
+inline constexpr std::size_t kMostFields = 150;
+
 struct Index {
     std::vector<std::string> fields;
     bool unique = false;  ///< among rows in which none of the fields is null
@@ -60,7 +64,7 @@ struct ResourceType {
     /// Additive changes (a new nullable or defaulted field, an index) raise `minor`; others `major`.
     int major = 1;
     int minor = 0;
-    std::vector<Field> fields{};
+    std::vector<Field> fields{};  ///< at most kMostFields
     std::vector<Index> indexes{};
     std::string summary{};
 
