@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <optional>
 
 namespace drover::core {
 namespace {
@@ -25,9 +26,19 @@ constexpr char kRefused = '-';
 
 PluginInfo info_of(const host::Library& library) {
     const auto& descriptor = library.descriptor();
-    PluginInfo info{library.file(),   library.note(),     descriptor.summary, descriptor.provides,
-                    descriptor.needs, descriptor.options, descriptor.roles,   {}};
+    PluginInfo info;
+    info.file = library.file();
+    info.note = library.note();
+    info.summary = descriptor.summary;
+    info.provides = descriptor.provides;
+    info.needs = descriptor.needs;
+    info.options = descriptor.options;
+    info.roles = descriptor.roles;
     for (const auto& type : descriptor.resource_types) info.resource_types.push_back(type.name);
+    for (const auto& type : descriptor.api_types) info.api_types.push_back(type.name);
+    for (const auto& process : descriptor.processes) info.processes.push_back(process.name);
+    info.extends = descriptor.extends;
+    info.collects = descriptor.collects;
     return info;
 }
 
@@ -69,18 +80,23 @@ std::string read_all(int from, std::chrono::steady_clock::time_point until) {
     }
 }
 
+/// Raised when a remembered description would be read with another meaning.
+constexpr std::string_view kCacheVersion = "2";
+
 /// What must be the same for a remembered description to still hold.
 std::string fingerprint(const std::filesystem::path& file) {
     struct stat seen {};
     if (stat(file.c_str(), &seen) != 0) return {};
-    return std::to_string(seen.st_size) + ":" + std::to_string(seen.st_mtim.tv_sec) + "." +
+    return std::string(kCacheVersion) + ":" + std::to_string(seen.st_size) + ":" + std::to_string(seen.st_mtim.tv_sec) + "." +
            std::to_string(seen.st_mtim.tv_nsec) + ":" + std::to_string(seen.st_ino) + ":" + DROVER_TOOLCHAIN + ":" +
            DROVER_DETAIL_TEXT(DROVER_ABI_MAJOR) "." DROVER_DETAIL_TEXT(DROVER_ABI_MINOR);
 }
 
-/// One line for each plugin: fingerprint, tab, JSON.
-std::map<std::string, std::string> read_cache(const std::filesystem::path& file) {
-    std::map<std::string, std::string> cache;
+/// By file and fingerprint: JSON of the plugin, or kRefused and a packed error. One line each, a tab between the two.
+using Cache = std::map<std::string, std::string>;
+
+Cache read_cache(const std::filesystem::path& file) {
+    Cache cache;
     std::ifstream in(file);
     for (std::string line; std::getline(in, line);)
         if (const auto tab = line.find('\t'); tab != std::string::npos)
@@ -88,16 +104,42 @@ std::map<std::string, std::string> read_cache(const std::filesystem::path& file)
     return cache;
 }
 
-void write_cache(const std::filesystem::path& file, const std::map<std::string, std::string>& cache) {
+void write_cache(const std::filesystem::path& file, const Cache& cache) {
     // Losing it costs a slower start, so failures are nobody's concern.
     const auto part = file.string() + "." + std::to_string(getpid()) + ".part";
     {
         std::ofstream out(part);
-        for (const auto& [key, json] : cache) out << key << '\t' << json << '\n';
+        for (const auto& [key, known] : cache) out << key << '\t' << known << '\n';
         if (!out) return;
     }
     std::error_code ignored;
     std::filesystem::rename(part, file, ignored);
+}
+
+/// Nothing when the file must be asked.
+std::optional<Result<PluginInfo>> recall(const Cache& cache, const std::string& key) {
+    const auto found = cache.find(key);
+    if (found == cache.end()) return std::nullopt;
+    if (found->second.starts_with(kRefused)) return unpack(found->second.substr(1));
+    if (auto plugin = plugin_from_json(found->second)) return plugin;
+    return std::nullopt;
+}
+
+/// Describes `file`. A refusal is forgotten, since what is around a library may be mended, unless it took all the
+/// time there was: that would cost as much at every start.
+Result<PluginInfo> describe_once(const std::filesystem::path& file, const std::filesystem::path& cache_file,
+                                 std::string& remembered) {
+    const auto begun = std::chrono::steady_clock::now();
+    auto plugin = describe(file);
+    if (plugin) {
+        remembered = to_json(*plugin);
+    } else if (std::chrono::steady_clock::now() - begun >= kDescribeWithin) {
+        const auto& error = plugin.error();
+        remembered = kRefused + pack(Error(error.code(), error.message() + " when it was loaded last",
+                                           error.hint() + " It is tried again when the file has changed, or without " +
+                                               cache_file.string() + "."));
+    }
+    return plugin;
 }
 
 }  // namespace
@@ -105,6 +147,12 @@ void write_cache(const std::filesystem::path& file, const std::map<std::string, 
 const ProvidedService* PluginInfo::provides_service(std::string_view interface_id) const {
     for (const auto& service : provides)
         if (service.id == interface_id) return &service;
+    return nullptr;
+}
+
+const ProvidedService* PluginInfo::extends_interface(std::string_view interface_id) const {
+    for (const auto& extension : extends)
+        if (extension.id == interface_id) return &extension;
     return nullptr;
 }
 
@@ -159,8 +207,8 @@ Result<Catalogue> find_plugins(const std::vector<std::filesystem::path>& folders
                                const std::filesystem::path& cache_file) {
     Catalogue catalogue;
     catalogue.folders = folders;
-    const auto known = cache_file.empty() ? std::map<std::string, std::string>{} : read_cache(cache_file);
-    std::map<std::string, std::string> remembered;
+    const auto known = cache_file.empty() ? Cache{} : read_cache(cache_file);
+    Cache remembered;
     for (const auto& folder : folders) {
         std::error_code failure;
         std::vector<std::filesystem::path> files;
@@ -173,13 +221,14 @@ Result<Catalogue> find_plugins(const std::vector<std::filesystem::path>& folders
         std::sort(files.begin(), files.end());
         for (const auto& file : files) {
             const auto key = file.string() + "|" + fingerprint(file);
-            const auto cached = known.find(key);
-            auto plugin = cached != known.end() ? plugin_from_json(cached->second) : describe(file);
+            auto recalled = recall(known, key);
+            std::string keep = recalled ? known.at(key) : std::string();
+            auto plugin = recalled ? std::move(*recalled) : describe_once(file, cache_file, keep);
+            if (!keep.empty()) remembered[key] = std::move(keep);
             if (!plugin) {
                 catalogue.refused.push_back({file, plugin.error()});
                 continue;
             }
-            remembered[key] = to_json(*plugin);
             // The same build twice, in two folders, is one plugin.
             const bool twin =
                 std::any_of(catalogue.plugins.begin(), catalogue.plugins.end(), [&](const PluginInfo& other) {

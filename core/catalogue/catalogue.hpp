@@ -18,9 +18,14 @@ struct PluginInfo {
     std::vector<Option> options;
     std::vector<Role> roles;
     std::vector<std::string> resource_types;
+    std::vector<std::string> api_types;
+    std::vector<std::string> processes;
+    std::vector<ProvidedService> extends;
+    std::vector<CollectedInterface> collects;
 
     std::string short_name() const { return note.id.substr(note.id.rfind('.') + 1); }
     const ProvidedService* provides_service(std::string_view interface_id) const;
+    const ProvidedService* extends_interface(std::string_view interface_id) const;
     /// "drover.redis 1.2.0 (build 3f2a91c0)"
     std::string title() const;
 };
@@ -46,7 +51,7 @@ struct Catalogue {
 Result<PluginInfo> describe(const std::filesystem::path& file);
 
 /// Searches `folders` for *.so files. Descriptors are remembered in `cache_file` by size, time and build
-/// (empty: not at all), so that a start loads only what it uses. A folder that is missing is an error.
+/// (empty: not at all), so that a start loads only what it uses; so are plugins that hang. A folder that is missing is an error.
 Result<Catalogue> find_plugins(const std::vector<std::filesystem::path>& folders,
                                const std::filesystem::path& cache_file);
 

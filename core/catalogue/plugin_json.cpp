@@ -67,15 +67,28 @@ Option option_from(const json::object& from) {
     return option;
 }
 
+json::array services_json(const std::vector<ProvidedService>& services) {
+    json::array list;
+    for (const auto& service : services)
+        list.push_back(json::object{{"id", service.id},
+                                    {"version", service.version},
+                                    {"slot", service.slot},
+                                    {"traits", traits_json(service.traits)}});
+    return list;
+}
+std::vector<ProvidedService> services_from(const json::value& from) {
+    std::vector<ProvidedService> services;
+    for (const auto& item : from.as_array()) {
+        const auto& service = item.as_object();
+        services.push_back({text(service, "id"), static_cast<int>(number(service, "version")), text(service, "slot"),
+                            traits_from(service), nullptr});
+    }
+    return services;
+}
+
 }  // namespace
 
 std::string to_json(const PluginInfo& plugin) {
-    json::array provides;
-    for (const auto& service : plugin.provides)
-        provides.push_back(json::object{{"id", service.id},
-                                        {"version", service.version},
-                                        {"slot", service.slot},
-                                        {"traits", traits_json(service.traits)}});
     json::array needs;
     for (const auto& need : plugin.needs)
         needs.push_back(json::object{{"id", need.id},
@@ -85,6 +98,9 @@ std::string to_json(const PluginInfo& plugin) {
                                      {"traits", traits_json(need.traits)}});
     json::array options;
     for (const auto& option : plugin.options) options.push_back(option_json(option));
+    json::array collects;
+    for (const auto& collected : plugin.collects)
+        collects.push_back(json::object{{"id", collected.id}, {"version", collected.version}});
     json::array roles;
     for (const auto& role : plugin.roles)
         roles.push_back(
@@ -97,11 +113,15 @@ std::string to_json(const PluginInfo& plugin) {
                      {"build", plugin.note.build_id},
                      {"file", plugin.file.string()},
                      {"summary", plugin.summary},
-                     {"provides", std::move(provides)},
+                     {"provides", services_json(plugin.provides)},
                      {"needs", std::move(needs)},
+                     {"extends", services_json(plugin.extends)},
+                     {"collects", std::move(collects)},
                      {"options", std::move(options)},
                      {"roles", std::move(roles)},
-                     {"resourceTypes", json::value_from(plugin.resource_types)}});
+                     {"resourceTypes", json::value_from(plugin.resource_types)},
+                     {"apiTypes", json::value_from(plugin.api_types)},
+                     {"processes", json::value_from(plugin.processes)}});
 }
 
 Result<PluginInfo> plugin_from_json(std::string_view json_text) {
@@ -118,11 +138,11 @@ Result<PluginInfo> plugin_from_json(std::string_view json_text) {
         plugin.note.build_id = text(from, "build");
         plugin.file = text(from, "file");
         plugin.summary = text(from, "summary");
-        for (const auto& item : from.at("provides").as_array()) {
-            const auto& service = item.as_object();
-            plugin.provides.push_back({text(service, "id"), static_cast<int>(number(service, "version")),
-                                       text(service, "slot"), traits_from(service), nullptr});
-        }
+        plugin.provides = services_from(from.at("provides"));
+        plugin.extends = services_from(from.at("extends"));
+        for (const auto& item : from.at("collects").as_array())
+            plugin.collects.push_back(
+                {text(item.as_object(), "id"), static_cast<int>(number(item.as_object(), "version"))});
         for (const auto& item : from.at("needs").as_array()) {
             const auto& need = item.as_object();
             plugin.needs.push_back({text(need, "id"), static_cast<int>(number(need, "version")), text(need, "slot"),
@@ -134,6 +154,8 @@ Result<PluginInfo> plugin_from_json(std::string_view json_text) {
             plugin.roles.push_back({text(role, "name"), text(role, "summary"), flag(role, "in_every_profile")});
         }
         plugin.resource_types = json::value_to<std::vector<std::string>>(from.at("resourceTypes"));
+        plugin.api_types = json::value_to<std::vector<std::string>>(from.at("apiTypes"));
+        plugin.processes = json::value_to<std::vector<std::string>>(from.at("processes"));
         return plugin;
     } catch (const std::exception& failure) {
         return Error(Errc::invalid, std::string("not the description of a plugin: ") + failure.what());

@@ -60,7 +60,16 @@ std::string kernel_page(const Catalogue& catalogue) {
     page +=
         "\n## Instances\n\nA plugin is used under its own name, the last word of its id, or under names of your "
         "own:\n`plugin.NAME.use=ID` makes an instance NAME of the plugin ID; where several builds of a plugin "
-        "were found,\n`plugin.NAME.build` chooses one by version or by the begin of its build id.\n";
+        "were found,\n`plugin.NAME.build` chooses one by version or by the begin of its build id. "
+        "`plugin.NAME.use=off` keeps the plugin NAME out.\n"
+        "\n## Keys with a star\n\nA `*` in a key stands for one character or more, dots too: `task.*.schedule` is also "
+        "`task.purge.resources.schedule`.\nIn a variable's name neither dots, dashes nor capitals can be told apart: "
+        "`DROVER_TASK_PURGE_RESOURCES_SCHEDULE` is the key that\na file gives under such a name, otherwise the one in "
+        "lower case with dots.\n"
+        "\n## Settings that the store holds\n\nThey come after the environment, `-D`, `drover-local.properties` and "
+        "the "
+        "file of `--config`, and before\n`profiles/NAME.properties` and the defaults. Only live keys take a value from "
+        "there.\n";
     return page;
 }
 
@@ -75,6 +84,10 @@ std::string plugin_page(const PluginInfo& plugin) {
     for (const auto& need : plugin.needs)
         page += std::string(need.optional ? "May use" : "Needs") + " `" + need.id + "` (slot `service." + need.slot +
                 "`).\n\n";
+    for (const auto& extension : plugin.extends)
+        page += "Extends `" + extension.id + "`: it is part of every server that collects that.\n\n";
+    for (const auto& collected : plugin.collects)
+        page += "Collects `" + collected.id + "`: every plugin found that extends it is drawn in.\n\n";
     if (plugin.options.empty()) return page + "It has no options.\n";
     page += kTableHead;
     for (const auto& option : plugin.options) add_row(page, key_of(plugin.short_name(), option), option);

@@ -41,7 +41,13 @@ void print(const PluginInfo& plugin) {
     for (const auto& need : plugin.needs)
         std::cout << "  " << (need.optional ? "may use   " : "needs     ") << " " << need.id << " version "
                   << need.version << " (service." << need.slot << ")\n";
+    for (const auto& extension : plugin.extends)
+        std::cout << "  extends    " << extension.id << " version " << extension.version << "\n";
+    for (const auto& collected : plugin.collects)
+        std::cout << "  collects   " << collected.id << " version " << collected.version << "\n";
     for (const auto& type : plugin.resource_types) std::cout << "  type       " << type << "\n";
+    for (const auto& type : plugin.api_types) std::cout << "  API type   " << type << "\n";
+    for (const auto& process : plugin.processes) std::cout << "  process    " << process << "\n";
     if (!plugin.options.empty()) std::cout << "\n  options:\n";
     for (const auto& option : plugin.options) {
         std::cout << "    " << key_of(plugin.short_name(), option) << " (" << to_string(option.type)

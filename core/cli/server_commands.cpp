@@ -89,6 +89,8 @@ int run_check(const CommonOptions& options) {
         return 0;
     }
     std::cout << "The configuration is good: " << composition.instances.size() << " plugins would start.\n";
+    for (const auto& [name, source] : composition.kept_out)
+        std::cout << "Kept out: " << name << " (" << source << ": plugin." << name << ".use=off).\n";
     for (const auto& refused : (*prepared)->catalogue.refused)
         std::cout << "Refused, and not needed: " << refused.error.describe() << "\n";
     return 0;

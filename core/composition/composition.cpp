@@ -22,9 +22,11 @@ public:
             if (!named.source.empty()) add(named.name, named.source);
         add_roles();
         // The list grows while it is walked: what answers a need has needs of its own.
-        for (std::size_t i = 0; i < composition_.instances.size(); ++i) bind_needs(i);
+        for (std::size_t i = 0; i < composition_.instances.size(); ++i) draw_in(i);
         bind_slots_of_nobody();
+        for (std::size_t i = 0; i < composition_.instances.size(); ++i) link_extensions(i);
         check_options();
+        composition_.kept_out = settings_.kept_out();
         if (problems_.empty()) order();
         if (!problems_.empty()) return Error(Errc::invalid, problems_);
         return std::move(composition_);
@@ -39,13 +41,18 @@ private:
     std::optional<std::size_t> add(const std::string& name, const std::string& why) {
         for (std::size_t i = 0; i < composition_.instances.size(); ++i)
             if (composition_.instances[i].name == name) return i;
+        if (const auto kept = settings_.kept_out().find(name); kept != settings_.kept_out().end()) {
+            complain(why + ": " + name + " is kept out: " + kept->second + ": plugin." + name +
+                     ".use=off. Remove one of the two.");
+            return std::nullopt;
+        }
         const auto& named = settings_.instances();
         const auto found =
             std::find_if(named.begin(), named.end(), [&](const NamedInstance& one) { return one.name == name; });
         const auto* plugin = choose(name, found == named.end() ? name : found->use,
                                     found == named.end() ? std::string() : found->build, why);
         if (!plugin) return std::nullopt;
-        composition_.instances.push_back({name, plugin, why, {}, 0});
+        composition_.instances.push_back({.name = name, .plugin = plugin, .why = why, .bindings = {}});
         return composition_.instances.size() - 1;
     }
 
@@ -116,8 +123,9 @@ private:
         }
         for (const auto& plugin : catalogue_.plugins) {
             for (const auto& role : plugin.roles) {
-                const bool chosen = all || std::find(wanted.begin(), wanted.end(), role.name) != wanted.end();
-                if (!chosen && !role.in_every_profile) continue;
+                const bool named = std::find(wanted.begin(), wanted.end(), role.name) != wanted.end();
+                if (!named && !all && !role.in_every_profile) continue;
+                if (!named && is_kept_out(plugin.short_name())) continue;
                 if (std::find(composition_.roles.begin(), composition_.roles.end(), role.name) ==
                     composition_.roles.end())
                     composition_.roles.push_back(role.name);
@@ -126,6 +134,51 @@ private:
                     return instance.plugin->note.id == plugin.note.id;
                 });
                 if (!present) add(plugin.short_name(), "role " + role.name);
+            }
+        }
+    }
+
+    bool is_kept_out(const std::string& name) const { return settings_.kept_out().contains(name); }
+
+    /// Adds what an instance needs and what it collects.
+    void draw_in(std::size_t i) {
+        bind_needs(i);
+        const auto collects = composition_.instances[i].plugin->collects;
+        for (const auto& collected : collects)
+            for (const auto& plugin : catalogue_.plugins)
+                if (plugin.extends_interface(collected.id)) draw_in_extension(plugin, collected.id, i);
+    }
+
+    void draw_in_extension(const PluginInfo& plugin, const std::string& interface_id, std::size_t collector) {
+        const auto name = plugin.short_name();
+        if (is_kept_out(name)) return;
+        const auto index = add(name, "extends " + interface_id + " for " + composition_.instances[collector].name);
+        if (!index) return;
+        const auto& there = composition_.instances;
+        const bool present = std::any_of(there.begin(), there.end(), [&](const PlannedInstance& instance) {
+            return instance.plugin->note.id == plugin.note.id;
+        });
+        if (!present)
+            complain(plugin.title() + " in " + plugin.file.string() + " extends " + interface_id +
+                     ", but its name is taken: " + name + " is " + there[*index].plugin->title() +
+                     ". Name it with plugin.NAME.use=" + plugin.note.id);
+    }
+
+    /// When all instances are there: each that extends what this one collects, whoever drew it in.
+    void link_extensions(std::size_t collector) {
+        auto& all = composition_.instances;
+        for (const auto& collected : all[collector].plugin->collects) {
+            auto& list = all[collector].collected[collected.id];
+            for (std::size_t i = 0; i < all.size(); ++i) {
+                const auto* extension = all[i].plugin->extends_interface(collected.id);
+                if (!extension) continue;
+                if (extension->version != collected.version)
+                    complain(all[collector].name + " (" + all[collector].plugin->title() + ") collects " +
+                             collected.id + " version " + std::to_string(collected.version) + "; " + all[i].name +
+                             " (" + all[i].plugin->title() + ") extends version " +
+                             std::to_string(extension->version) + ". Take builds that agree, or keep it out with plugin." +
+                             all[i].name + ".use=off");
+                list.push_back(i);
             }
         }
     }
@@ -159,17 +212,26 @@ private:
         if (candidates.empty()) {
             if (need.optional) return std::nullopt;
             for (const auto& plugin : catalogue_.plugins)
-                if (plugin.provides_service(need.id)) candidates.insert(plugin.short_name());
+                if (plugin.provides_service(need.id) && !is_kept_out(plugin.short_name()))
+                    candidates.insert(plugin.short_name());
         }
         if (candidates.size() == 1) return add(*candidates.begin(), "needed by " + consumer);
         if (candidates.empty())
             complain(consumer + " needs " + need.id +
-                     ", and no plugin that was found provides it. See: drover plugin "
-                     "list, and the key plugin.path");
+                     ", and no plugin that was found provides it." + kept_out_of(need.id) +
+                     " See: drover plugin list, and the key plugin.path");
         else
             complain(consumer + " needs " + need.id + ", and " + key +
                      " is not set. Set it to one of: " + join({candidates.begin(), candidates.end()}));
         return std::nullopt;
+    }
+
+    std::string kept_out_of(const std::string& interface_id) const {
+        std::string text;
+        for (const auto& plugin : catalogue_.plugins)
+            if (plugin.provides_service(interface_id) && is_kept_out(plugin.short_name()))
+                text += " Kept out by plugin." + plugin.short_name() + ".use=off: " + plugin.note.id + ".";
+        return text;
     }
 
     std::string candidates_text(const std::string& interface_id) const {
@@ -211,14 +273,14 @@ private:
             if (!serves)
                 complain(setting.source + ": " + key + "=" + *setting.value + ": " +
                          composition_.instances[*index].plugin->note.id + " provides no service for the slot " + slot);
-            for (std::size_t i = before; i < composition_.instances.size(); ++i) bind_needs(i);
+            for (std::size_t i = before; i < composition_.instances.size(); ++i) draw_in(i);
         }
     }
 
     void check_options() {
         for (const auto& instance : composition_.instances)
-            if (auto config = settings_.config_of(instance.name, *instance.plugin); !config)
-                complain(config.error().message());
+            if (auto given = settings_.check_required(instance.name, *instance.plugin); !given)
+                complain(given.error().message());
     }
 
     /// Steps by longest path; then a stable order by step. A circle is named in full.
@@ -232,13 +294,14 @@ private:
             if (state[i] == 1) {
                 const auto begin = std::find(path.begin(), path.end(), all[i].name);
                 complain("these plugins need each other, so none can start first: " +
-                         join({begin, path.end()}, " -> ") + ". Bind one of the slots to another instance.");
+                         join({begin, path.end()}, " -> ") +
+                         ". Bind one of the slots to another instance, or keep one out with plugin.NAME.use=off.");
             } else {
                 state[i] = 1;
                 all[i].step = 1;
-                for (const auto& [id, provider] : all[i].bindings) {
-                    visit(provider);
-                    all[i].step = std::max(all[i].step, all[provider].step + 1);
+                for (const auto used : composition_.used_by(i)) {
+                    visit(used);
+                    all[i].step = std::max(all[i].step, all[used].step + 1);
                 }
                 state[i] = 2;
             }
@@ -258,7 +321,13 @@ private:
         for (const auto index : order) {
             sorted.push_back(std::move(all[index]));
             for (auto& [id, provider] : sorted.back().bindings) provider = place[provider];
+            for (auto& [id, extensions] : sorted.back().collected)
+                for (auto& extension : extensions) extension = place[extension];
         }
+        for (auto& instance : sorted)
+            for (auto& [id, extensions] : instance.collected)
+                std::sort(extensions.begin(), extensions.end(),
+                          [&](auto a, auto b) { return sorted[a].name < sorted[b].name; });
         all = std::move(sorted);
     }
 
@@ -277,8 +346,24 @@ const PlannedInstance* Composition::find(std::string_view name) const {
     return nullptr;
 }
 
+std::vector<std::size_t> Composition::used_by(std::size_t index) const {
+    std::set<std::size_t> used;
+    for (const auto& [id, provider] : instances[index].bindings) used.insert(provider);
+    for (const auto& [id, extensions] : instances[index].collected) used.insert(extensions.begin(), extensions.end());
+    used.erase(index);
+    return {used.begin(), used.end()};
+}
+
 Result<Composition> compose(const Settings& settings, const Catalogue& catalogue) {
     return Composer(settings, catalogue).run();
+}
+
+Result<std::pair<Settings, Composition>> compose(GivenSettings given, const Catalogue& catalogue) {
+    auto [settings, problems] = Settings::check(std::move(given), catalogue);
+    auto composition = compose(settings, catalogue);
+    if (!composition) problems += (problems.empty() ? "" : "\n") + composition.error().message();
+    if (!problems.empty()) return Error(Errc::invalid, problems);
+    return std::pair(std::move(settings), std::move(*composition));
 }
 
 }  // namespace drover::core

@@ -17,6 +17,12 @@ std::string services_of(const PlannedInstance& instance) {
     return text;
 }
 
+std::string names_of(const Composition& composition, const std::vector<std::size_t>& indices) {
+    std::string text;
+    for (const auto i : indices) text += (text.empty() ? "" : ", ") + composition.instances[i].name;
+    return text.empty() ? "(none)" : text;
+}
+
 std::string padded(std::string text, std::size_t width) {
     text.resize(std::max(width, text.size()), ' ');
     return text;
@@ -38,11 +44,16 @@ std::string plan_as_text(const Composition& composition) {
                 instance.plugin->title();
         if (const auto services = services_of(instance); !services.empty()) text += "  provides " + services;
         text += "\n";
-        const auto last = instance.bindings.empty() ? "" : instance.bindings.rbegin()->first;
+        std::vector<std::string> uses;
         for (const auto& [id, provider] : instance.bindings)
-            text += "     " + std::string(id == last ? "└─ " : "├─ ") + slot_of(*instance.plugin, id) + " = " +
-                    composition.instances[provider].name + "\n";
+            uses.push_back(slot_of(*instance.plugin, id) + " = " + composition.instances[provider].name);
+        for (const auto& [id, extensions] : instance.collected)
+            uses.push_back("collects " + id + ": " + names_of(composition, extensions));
+        for (std::size_t i = 0; i < uses.size(); ++i)
+            text += "     " + std::string(i + 1 == uses.size() ? "└─ " : "├─ ") + uses[i] + "\n";
     }
+    for (const auto& [name, source] : composition.kept_out)
+        text += "kept out: " + name + " (" + source + ": plugin." + name + ".use=off)\n";
     return text;
 }
 
@@ -51,10 +62,15 @@ std::string plan_as_dot(const Composition& composition) {
     for (const auto& instance : composition.instances)
         text += "  \"" + instance.name + "\" [label=\"" + instance.name + "\\n" + instance.plugin->note.id + " " +
                 instance.plugin->note.version + "\"];\n";
-    for (const auto& instance : composition.instances)
+    for (const auto& instance : composition.instances) {
         for (const auto& [id, provider] : instance.bindings)
             text += "  \"" + instance.name + "\" -> \"" + composition.instances[provider].name + "\" [label=\"" +
                     slot_of(*instance.plugin, id) + "\"];\n";
+        for (const auto& [id, extensions] : instance.collected)
+            for (const auto extension : extensions)
+                text += "  \"" + instance.name + "\" -> \"" + composition.instances[extension].name +
+                        "\" [style=dashed label=\"" + id + "\"];\n";
+    }
     return text + "}\n";
 }
 
@@ -67,6 +83,14 @@ std::string plan_as_json(const Composition& composition) {
             bindings[slot_of(*instance.plugin, id)] = composition.instances[provider].name;
         json::array provides;
         for (const auto& service : instance.plugin->provides) provides.push_back(json::string(service.slot));
+        json::array extends;
+        for (const auto& extension : instance.plugin->extends) extends.push_back(json::string(extension.id));
+        json::object collects;
+        for (const auto& [id, extensions] : instance.collected) {
+            json::array names;
+            for (const auto i : extensions) names.push_back(json::string(composition.instances[i].name));
+            collects[id] = std::move(names);
+        }
         instances.push_back(json::object{{"name", instance.name},
                                          {"step", instance.step},
                                          {"plugin", instance.plugin->note.id},
@@ -75,10 +99,16 @@ std::string plan_as_json(const Composition& composition) {
                                          {"file", instance.plugin->file.string()},
                                          {"why", instance.why},
                                          {"provides", std::move(provides)},
-                                         {"bindings", std::move(bindings)}});
+                                         {"bindings", std::move(bindings)},
+                                         {"extends", std::move(extends)},
+                                         {"collects", std::move(collects)}});
     }
-    return json::serialize(
-        json::object{{"roles", json::value_from(composition.roles)}, {"instances", std::move(instances)}});
+    json::array kept_out;
+    for (const auto& [name, source] : composition.kept_out)
+        kept_out.push_back(json::object{{"name", name}, {"source", source}});
+    return json::serialize(json::object{{"roles", json::value_from(composition.roles)},
+                                        {"instances", std::move(instances)},
+                                        {"keptOut", std::move(kept_out)}});
 }
 
 }  // namespace drover::core

@@ -2,6 +2,7 @@
 #include <Poco/Util/PropertyFileConfiguration.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -172,6 +173,7 @@ Result<GivenSettings> GivenSettings::read(const Sources& sources) {
         if (!variable.starts_with(kPrefix) || equals == std::string::npos) continue;
         const auto name = variable.substr(0, equals);
         if (name.starts_with("DROVER_TEST_") || name.starts_with("DROVER_FAULT_")) continue;  // for our tests
+        if (std::find(kClientVariables.begin(), kClientVariables.end(), name) != kClientVariables.end()) continue;
         given.environment_[fold_key(std::string_view(name).substr(kPrefix.size()))] = {name,
                                                                                        variable.substr(equals + 1)};
     }
@@ -184,10 +186,13 @@ Result<GivenSettings> GivenSettings::read(const Sources& sources) {
         }
         given.named_[key] = {define.substr(equals + 1), "-D"};  // the last -D wins, as on any command line
     }
-    const auto add_file = [&](const std::filesystem::path& file) {
+    const auto add_file = [&](const std::filesystem::path& file, bool is_weak = false) {
         auto values = read_properties(file);
         if (!values) return complain(values.error().describe());
-        for (auto& [key, value] : *values) given.named_.emplace(std::move(key), std::move(value));
+        for (auto& [key, value] : *values) {
+            value.is_weak = is_weak;
+            given.named_.emplace(std::move(key), std::move(value));
+        }
     };
     const auto folder = sources.config_file.parent_path();
     if (!sources.config_file.empty()) {
@@ -202,7 +207,7 @@ Result<GivenSettings> GivenSettings::read(const Sources& sources) {
         for (std::string name; std::getline(names, name, ',');) {
             name = trim(name);
             const auto file = folder / "profiles" / (name + ".properties");
-            if (plain_key(name) && std::filesystem::exists(file)) add_file(file);
+            if (plain_key(name) && std::filesystem::exists(file)) add_file(file, /*is_weak=*/true);
         }
     }
     if (!problems.empty()) return Error(Errc::invalid, problems);

@@ -2,14 +2,17 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <random>
+#include <set>
 
 #include "drover/host/instance.hpp"
 #include "drover/host/runtime.hpp"
 #include "kernel/control.hpp"
 #include "kernel/home.hpp"
+#include "kernel/live_settings.hpp"
 #include "kernel/version.hpp"
 
 namespace drover::core {
@@ -48,7 +51,9 @@ milliseconds since(std::chrono::steady_clock::time_point begin) {
 
 }  // namespace
 
-Result<std::pair<Catalogue, Settings>> prepare_settings(const GivenSettings::Sources& sources) {
+namespace {
+
+Result<std::pair<GivenSettings, Catalogue>> read_and_find(const GivenSettings::Sources& sources) {
     auto given = GivenSettings::read(sources);
     if (!given) return given.error();
     std::vector<std::filesystem::path> folders;
@@ -67,18 +72,28 @@ Result<std::pair<Catalogue, Settings>> prepare_settings(const GivenSettings::Sou
                                                                             : std::filesystem::path();
     auto catalogue = find_plugins(folders, cache);
     if (!catalogue) return catalogue.error();
-    auto settings = Settings::make(std::move(*given), *catalogue);
+    return std::pair(std::move(*given), std::move(*catalogue));
+}
+
+}  // namespace
+
+Result<std::pair<Catalogue, Settings>> prepare_settings(const GivenSettings::Sources& sources) {
+    auto found = read_and_find(sources);
+    if (!found) return found.error();
+    auto settings = Settings::make(std::move(found->first), found->second);
     if (!settings) return settings.error();
-    return std::pair(std::move(*catalogue), std::move(*settings));
+    return std::pair(std::move(found->second), std::move(*settings));
 }
 
 Result<std::unique_ptr<Prepared>> prepare(const GivenSettings::Sources& sources) {
-    auto both = prepare_settings(sources);
-    if (!both) return both.error();
-    auto prepared = std::make_unique<Prepared>(Prepared{std::move(both->first), std::move(both->second), {}});
-    auto composition = compose(prepared->settings, prepared->catalogue);
-    if (!composition) return composition.error();
-    prepared->composition = std::move(*composition);
+    auto found = read_and_find(sources);
+    if (!found) return found.error();
+    auto prepared = std::make_unique<Prepared>();
+    prepared->catalogue = std::move(found->second);
+    auto composed = compose(std::move(found->first), prepared->catalogue);
+    if (!composed) return composed.error();
+    prepared->settings = std::move(composed->first);
+    prepared->composition = std::move(composed->second);
     return prepared;
 }
 
@@ -88,7 +103,17 @@ struct Server::State {
           prepared(std::move(all)),
           sink(make_log_sink(prepared->settings.text("log.format") == "json" ? LogFormat::json : LogFormat::text,
                              level_of(prepared->settings.text("log.level")), prepared->settings.text("log.file"))),
-          log(sink, "kernel") {}
+          log(sink, "kernel"),
+          live(*prepared,
+               {.is_ready =
+                    [this](std::size_t i) { return loaded && instances[i]->phase() == Instance::Phase::ready; },
+                .reconfigure =
+                    [this](std::size_t i, Config config) {
+                        return Instance::wait([&](Instance::Done done) {
+                            instances[i]->reconfigure(std::move(config), timeout("server.start-timeout"), done);
+                        });
+                    }},
+               log) {}
 
     static LogLevel level_of(const std::string& name) {
         if (name == "debug") return LogLevel::debug;
@@ -105,6 +130,7 @@ struct Server::State {
     };
 
     Result<void> load();
+    void connect(std::size_t instance);
     Result<void> start();
     void stop_all(bool drain);
     /// Begins `verb` for every instance as soon as `ready(i)` allows, until all of `wanted` ended. An error
@@ -114,7 +140,6 @@ struct Server::State {
                   const std::function<void(std::size_t, Instance::Done)>& begin,
                   const std::function<bool(std::size_t, const Result<void>&, milliseconds)>& on_end);
     milliseconds timeout(std::string_view key) const { return prepared->settings.duration(key); }
-    Result<std::string> reload();
     /// Asked to stop a second time: nothing more is drained.
     bool in_a_hurry() const {
         const std::lock_guard lock(mutex);
@@ -141,7 +166,8 @@ struct Server::State {
     std::condition_variable stop_changed;
     int stops = 0;         // guarded by mutex
     std::string stop_why;  // guarded by mutex
-    std::mutex reloading;
+    std::atomic<bool> loaded{false};  // `instances` do not change any more
+    LiveSettings live;                // last: it calls instances
 };
 
 void Server::State::in_order(const std::string& verb, const std::vector<std::size_t>& wanted,
@@ -185,17 +211,40 @@ void Server::State::in_order(const std::string& verb, const std::vector<std::siz
     }
 }
 
+namespace {
+
+/// Everything that the plugins of one process declare; a plugin with several instances declares once.
+struct Declared {
+    std::shared_ptr<std::vector<ResourceType>> resource_types = std::make_shared<std::vector<ResourceType>>();
+    std::shared_ptr<std::vector<ApiType>> api_types = std::make_shared<std::vector<ApiType>>();
+    std::shared_ptr<std::vector<ProcessDefinition>> processes = std::make_shared<std::vector<ProcessDefinition>>();
+
+    void add(const Descriptor& descriptor) {
+        const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+        append(*resource_types, descriptor.resource_types);
+        append(*api_types, descriptor.api_types);
+        append(*processes, descriptor.processes);
+    }
+};
+
+/// What `provider` has under an interface's id; null when it has none.
+std::shared_ptr<void> facade_of(const Instance& provider, const std::string& interface_id) {
+    for (const auto& service : provider.services())
+        if (service.declared.id == interface_id) return service.facade;
+    return nullptr;
+}
+
+}  // namespace
+
 Result<void> Server::State::load() {
     const auto& composition = prepared->composition;
-    auto types = std::make_shared<std::vector<ResourceType>>();
+    Declared declared;
+    std::set<std::string> ids;
     std::vector<std::shared_ptr<const host::Library>> libraries;
     for (const auto& planned : composition.instances) {
         auto library = host::Library::load(planned.plugin->file, home->plugin_copies());
         if (!library) return library.error();
-        const bool first = std::none_of(libraries.begin(), libraries.end(),
-                                        [&](const auto& other) { return other->id() == (*library)->id(); });
-        if (first)
-            for (const auto& type : (*library)->descriptor().resource_types) types->push_back(type);
+        if (ids.insert((*library)->id()).second) declared.add((*library)->descriptor());
         libraries.push_back(std::move(*library));
     }
     auto name = prepared->settings.text("server.name");
@@ -210,7 +259,11 @@ Result<void> Server::State::load() {
                    .home = home->folder().string(),
                    .version = kVersion,
                    .profile = prepared->settings.text("server.profile")},
-        .resource_types = types,
+        .resource_types = declared.resource_types,
+        .api_types = declared.api_types,
+        .processes = declared.processes,
+        .settings = [this] { return live.known(); },
+        .offer_settings = [this](StoredSettings stored) { live.offer(std::move(stored)); },
         .composition =
             [this] {
                 std::vector<PluginStatus> all;
@@ -221,15 +274,23 @@ Result<void> Server::State::load() {
     for (std::size_t i = 0; i < libraries.size(); ++i)
         instances.push_back(std::make_unique<Instance>(composition.instances[i].name, libraries[i], services));
     is_started.assign(instances.size(), false);
-    for (std::size_t i = 0; i < instances.size(); ++i) {
-        for (const auto& need : composition.instances[i].plugin->needs) {
-            const auto bound = composition.instances[i].bindings.find(need.id);
-            if (bound == composition.instances[i].bindings.end()) continue;
-            for (const auto& service : instances[bound->second]->services())
-                if (service.declared.id == need.id) instances[i]->connect(need, service.facade);
-        }
-    }
+    for (std::size_t i = 0; i < instances.size(); ++i) connect(i);
+    loaded = true;
     return ok;
+}
+
+void Server::State::connect(std::size_t i) {
+    const auto& planned = prepared->composition.instances[i];
+    for (const auto& need : planned.plugin->needs) {
+        const auto bound = planned.bindings.find(need.id);
+        if (bound == planned.bindings.end()) continue;
+        if (auto facade = facade_of(*instances[bound->second], need.id)) instances[i]->connect(need, facade);
+    }
+    for (const auto& collected : planned.plugin->collects) {
+        for (const auto from : planned.collected.at(collected.id))
+            if (auto facade = facade_of(*instances[from], collected.id))
+                instances[i]->collect(collected, instances[from]->name(), facade);
+    }
 }
 
 Result<void> Server::State::start() {
@@ -252,14 +313,15 @@ Result<void> Server::State::start() {
     in_order(
         "start", everyone,
         [&](std::size_t i) {
-            for (const auto& [id, provider] : composition.instances[i].bindings)
-                if (!is_started[provider]) return false;
+            for (const auto used : composition.used_by(i))
+                if (!is_started[used]) return false;
             return !stop_requested();
         },
         [&](std::size_t i, Instance::Done done) { instances[i]->start(at_most, done); },
         [&](std::size_t i, const Result<void>& result, milliseconds took) {
             if (result) {
                 is_started[i] = true;
+                live.catch_up();
                 log.info("plugin ready", {{"plugin", instances[i]->name()}, {"ms", took.count()}});
                 return true;
             }
@@ -268,10 +330,12 @@ Result<void> Server::State::start() {
             return false;
         });
     if (first_error) return *first_error;
+    live.settle();
     return ok;
 }
 
 void Server::State::stop_all(bool drain) {
+    live.close();
     // Consumers before providers: an instance stops once all that are bound to it have ended.
     std::vector<std::size_t> wanted;
     for (std::size_t i = 0; i < instances.size(); ++i)
@@ -279,9 +343,11 @@ void Server::State::stop_all(bool drain) {
     std::reverse(wanted.begin(), wanted.end());
     std::vector<bool> ended(instances.size(), true);
     const auto users_ended = [&](std::size_t provider) {
-        for (const auto i : wanted)
-            for (const auto& [id, bound] : prepared->composition.instances[i].bindings)
-                if (bound == provider && i != provider && !ended[i]) return false;
+        for (const auto i : wanted) {
+            if (ended[i]) continue;
+            const auto used = prepared->composition.used_by(i);
+            if (std::find(used.begin(), used.end(), provider) != used.end()) return false;
+        }
         return true;
     };
     const auto report = [&](const std::string& verb, std::size_t i, const Result<void>& result, milliseconds took) {
@@ -315,45 +381,6 @@ void Server::State::stop_all(bool drain) {
         [&](std::size_t i, const Result<void>& result, milliseconds took) { return report("stop", i, result, took); });
 }
 
-Result<std::string> Server::State::reload() {
-    const std::lock_guard one_at_a_time(reloading);
-    auto anew = prepare(sources);
-    if (!anew) return anew.error();
-    std::vector<std::string> applied;
-    std::vector<std::string> need_restart;
-    for (const auto& [key, setting] : (*anew)->settings.all()) {
-        const auto& before = prepared->settings.all();
-        const auto found = before.find(key);
-        if (found != before.end() && found->second.value == setting.value) continue;
-        (setting.known.option.is_live ? applied : need_restart).push_back(key);
-    }
-    for (std::size_t i = 0; i < instances.size() && !applied.empty(); ++i) {
-        const auto& planned = prepared->composition.instances[i];
-        auto values = prepared->settings.values_of(planned.name, *planned.plugin);
-        const auto wanted = (*anew)->settings.values_of(planned.name, *planned.plugin);
-        bool changed = false;
-        for (const auto& option : planned.plugin->options) {
-            if (!option.is_live) continue;
-            const auto value = wanted.find(option.name);
-            if (value == wanted.end() || values[option.name] == value->second) continue;
-            values[option.name] = value->second;
-            changed = true;
-        }
-        if (!changed) continue;
-        auto config = Config::make(planned.plugin->options, values);
-        if (!config) return config.error();
-        auto told = Instance::wait([&](Instance::Done done) {
-            instances[i]->reconfigure(std::move(*config), timeout("server.start-timeout"), done);
-        });
-        if (!told) return told.error();
-    }
-    // Remember only what is in force: what needs a restart is reported again the next time.
-    if (need_restart.empty()) prepared->settings = (*anew)->settings;
-    log.info("configuration read again", {{"applied", join(applied)}, {"after_restart", join(need_restart)}});
-    return "applied: " + (applied.empty() ? "nothing" : join(applied)) +
-           (need_restart.empty() ? "" : "\nafter a restart: " + join(need_restart));
-}
-
 Server::Server(GivenSettings::Sources sources, std::unique_ptr<Prepared> prepared)
     : state_(std::make_unique<State>(std::move(sources), std::move(prepared))) {}
 Server::~Server() = default;
@@ -366,10 +393,7 @@ void Server::request_stop(std::string why) {
 }
 
 Result<std::string> Server::reload() {
-    auto result = state_->reload();
-    if (!result)
-        state_->log.error("configuration not applied; the old one stays", {{"error", result.error().describe()}});
-    return result;
+    return state_->live.reload([this] { return prepare(state_->sources); });
 }
 
 std::vector<PluginStatus> Server::status() const {

@@ -17,7 +17,8 @@ struct Prepared {
     Composition composition;  // points into the catalogue
 };
 
-/// Reads all sources, finds plugins, checks, composes. Errors: all problems of a stage at once.
+/// Reads all sources, finds plugins, checks, composes. Errors: what keeps sources or plugins from being read;
+/// otherwise invalid, with all problems of settings and composition at once.
 Result<std::unique_ptr<Prepared>> prepare(const GivenSettings::Sources& sources);
 /// The first half of it: settings and plugins without a composition.
 Result<std::pair<Catalogue, Settings>> prepare_settings(const GivenSettings::Sources& sources);

@@ -26,6 +26,8 @@ Error Binding::not_bound() const {
                  interface_id_ + " is not served now" + (name.empty() ? "" : ": plugin " + name + " is not running"));
 }
 
+CallFailed::CallFailed(Error error) : std::runtime_error(error.describe()), error_(std::move(error)) {}
+
 void Binding::report(std::string_view verb, const Error& error) const {
     const auto name = instance();
     log_.error("a plugin failed in a call; this is a bug in it",

@@ -253,6 +253,16 @@ std::string nearest(std::string_view seen, const std::vector<std::string>& known
     return best;
 }
 
+std::optional<std::string> star_of(std::string_view pattern, std::string_view key) {
+    const auto star = pattern.find('*');
+    if (star == std::string_view::npos) return std::nullopt;
+    const auto before = pattern.substr(0, star);
+    const auto after = pattern.substr(star + 1);
+    if (key.size() <= before.size() + after.size() || !key.starts_with(before) || !key.ends_with(after))
+        return std::nullopt;
+    return std::string(key.substr(before.size(), key.size() - before.size() - after.size()));
+}
+
 Result<Config> Config::make(const std::vector<Option>& declared, const std::map<std::string, std::string>& given) {
     Config config;
     std::string problems;
@@ -260,6 +270,18 @@ Result<Config> Config::make(const std::vector<Option>& declared, const std::map<
     std::vector<std::string> names;
     for (const auto& option : declared) {
         names.push_back(option.name);
+        if (option.is_pattern()) {
+            Matches matches;
+            for (const auto& [name, given_text] : given) {
+                const auto star = star_of(option.name + ".*", name);
+                if (!star) continue;
+                if (const auto value = parse_option(option, given_text); !value)
+                    complain(name + ": " + value.error().describe());
+                else matches.emplace(*star, given_text);
+            }
+            config.values_.emplace(option.name, std::move(matches));
+            continue;
+        }
         const auto found = given.find(option.name);
         if (found == given.end() && option.required()) complain(option.name + ": is required and not set");
         const auto* text = found != given.end() ? &found->second : option.fallback ? &*option.fallback : nullptr;
@@ -269,7 +291,10 @@ Result<Config> Config::make(const std::vector<Option>& declared, const std::map<
         else config.values_.emplace(option.name, std::move(*value));
     }
     for (const auto& [name, text] : given) {
-        if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+        const bool known = std::any_of(declared.begin(), declared.end(), [&, &key = name](const Option& option) {
+            return option.is_pattern() ? star_of(option.name + ".*", key).has_value() : option.name == key;
+        });
+        if (known) continue;
         const auto near = nearest(name, names);
         complain(name + ": unknown option" + (near.empty() ? "" : ". Did you mean " + near + "?"));
     }
@@ -297,6 +322,7 @@ const std::vector<std::string>& Config::list(std::string_view name) const {
     return get<std::vector<std::string>>(name);
 }
 const Address& Config::address(std::string_view name) const { return get<Address>(name); }
+const Matches& Config::matches(std::string_view name) const { return get<Matches>(name); }
 bool Config::has(std::string_view name) const { return values_.find(name) != values_.end(); }
 
 }  // namespace drover

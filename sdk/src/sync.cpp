@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "drover/facade.hpp"
+
 namespace drover {
 
 Error error_of(std::exception_ptr exception) {
@@ -13,6 +15,8 @@ Error error_of(std::exception_ptr exception) {
         if (failure.code() == boost::asio::error::operation_aborted)
             return Error(Errc::cancelled, "the caller withdrew");
         return Error(Errc::internal, std::string("unexpected failure: ") + failure.what());
+    } catch (const CallFailed& failure) {
+        return failure.error();
     } catch (const std::exception& failure) {
         return Error(Errc::internal, std::string("unexpected exception: ") + failure.what());
     } catch (...) {

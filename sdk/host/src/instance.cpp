@@ -47,6 +47,12 @@ HostServices in_name_of(const std::string& instance, HostServices services) {
     return services;
 }
 
+template <class T>
+const std::vector<T>& all_of(const std::shared_ptr<const std::vector<T>>& declared) {
+    static const std::vector<T> kNone;
+    return declared ? *declared : kNone;
+}
+
 /// Until `condition` holds or `until` has passed; looks every millisecond. For verb threads only.
 bool poll(std::chrono::steady_clock::time_point until, const std::function<bool()>& condition) {
     while (!condition()) {
@@ -84,13 +90,27 @@ struct Instance::State final : Context {
     std::unique_ptr<BlockingPool> make_blocking_pool(std::size_t threads, std::size_t queue) override {
         return std::make_unique<BlockingPool>(thread_name, threads, queue);
     }
-    const std::vector<ResourceType>& resource_types() const override { return *services.resource_types; }
+    const std::vector<ResourceType>& resource_types() const override { return all_of(services.resource_types); }
+    const std::vector<ApiType>& api_types() const override { return all_of(services.api_types); }
+    const std::vector<ProcessDefinition>& processes() const override { return all_of(services.processes); }
+    std::vector<KnownSetting> settings() const override {
+        return services.settings ? services.settings() : std::vector<KnownSetting>{};
+    }
+    void offer_settings(std::map<std::string, std::string> stored) override {
+        if (services.offer_settings) services.offer_settings(std::move(stored));
+    }
     std::vector<PluginStatus> composition() const override {
         return services.composition ? services.composition() : std::vector<PluginStatus>{};
     }
     void* find_service(std::string_view interface_id) override {
         const auto found = needs.find(interface_id);
         return found == needs.end() ? nullptr : found->second.get();
+    }
+    std::vector<std::pair<std::string, void*>> find_extensions(std::string_view interface_id) override {
+        std::vector<std::pair<std::string, void*>> found;
+        if (const auto all = collected.find(interface_id); all != collected.end())
+            for (const auto& [from, facade] : all->second) found.emplace_back(from, facade.get());
+        return found;
     }
 
     void set_phase(Phase now, std::string why = {}) {
@@ -110,6 +130,7 @@ struct Instance::State final : Context {
     std::vector<Offer> offers;
     std::vector<BoundService> bound;
     std::map<std::string, std::shared_ptr<void>, std::less<>> needs;
+    std::map<std::string, std::map<std::string, std::shared_ptr<void>>, std::less<>> collected;  // by instance
     std::atomic<bool> abandoned{false};
     std::atomic<bool> started{false};
     std::atomic<int> checks{0};            // of its health, under way
@@ -200,10 +221,13 @@ Health check_health(const StatePtr& state) {
 
 Instance::Instance(std::string name, std::shared_ptr<const Library> library, HostServices services)
     : state_(std::make_shared<State>(std::move(name), std::move(library), std::move(services))) {
-    for (const auto& provided : state_->library->descriptor().provides) {
-        auto binding = std::make_shared<Binding>(provided.id, state_->logger, *state_->services.metrics);
-        auto facade = provided.facade(binding);
-        state_->bound.push_back({provided, std::move(binding), std::move(facade)});
+    const auto& descriptor = state_->library->descriptor();
+    for (const auto* list : {&descriptor.provides, &descriptor.extends}) {
+        for (const auto& provided : *list) {
+            auto binding = std::make_shared<Binding>(provided.id, state_->logger, *state_->services.metrics);
+            auto facade = provided.facade(binding);
+            state_->bound.push_back({provided, std::move(binding), std::move(facade)});
+        }
     }
 }
 
@@ -239,6 +263,10 @@ PluginStatus Instance::status() const {
 
 void Instance::connect(const NeededService& need, std::shared_ptr<void> facade) {
     state_->needs[need.id] = std::move(facade);
+}
+
+void Instance::collect(const CollectedInterface& collected, std::string instance, std::shared_ptr<void> facade) {
+    state_->collected[collected.id][std::move(instance)] = std::move(facade);
 }
 
 void Instance::create(Config config, milliseconds at_most, Done done) {

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <mutex>
 #include <set>
 
@@ -19,6 +20,30 @@ Error contradiction(const std::filesystem::path& file, const std::string& id, co
                  "This is a mistake in the plugin; tell its author.");
 }
 
+Result<void> check_interfaces(const Descriptor& descriptor, const std::filesystem::path& file, const std::string& id) {
+    std::set<std::string> names;
+    for (const auto& service : descriptor.provides) {
+        if (!names.insert(service.id).second)
+            return contradiction(file, id, "service " + service.id + " is provided twice");
+        if (service.slot.empty())
+            return contradiction(file, id, service.id + " is provided but has no slot; it is to be among `extends`");
+    }
+    for (const auto& extension : descriptor.extends) {
+        if (!names.insert(extension.id).second)
+            return contradiction(file, id, extension.id + " is extended twice, or provided as well");
+        if (!extension.slot.empty())
+            return contradiction(file, id, extension.id + " is extended but has the slot " + extension.slot +
+                                               "; it is to be among `provides`");
+    }
+    names.clear();
+    for (const auto& need : descriptor.needs)
+        if (!names.insert(need.id).second) return contradiction(file, id, "service " + need.id + " is needed twice");
+    for (const auto& collected : descriptor.collects)
+        if (!names.insert(collected.id).second)
+            return contradiction(file, id, collected.id + " is collected twice, or needed as well");
+    return ok;
+}
+
 Result<void> check_descriptor(const Descriptor& descriptor, const std::filesystem::path& file, const std::string& id) {
     if (descriptor.summary.empty()) return contradiction(file, id, "it has no summary");
     if (!descriptor.create) return contradiction(file, id, "it has no create function");
@@ -27,18 +52,13 @@ Result<void> check_descriptor(const Descriptor& descriptor, const std::filesyste
         if (!names.insert(option.name).second)
             return contradiction(file, id, "option " + option.name + " is declared twice");
         if (option.summary.empty()) return contradiction(file, id, "option " + option.name + " has no summary");
+        if (std::count(option.key.begin(), option.key.end(), '*') > 1)
+            return contradiction(file, id, "the key of option " + option.name + " has more than one '*'");
         if (!option.fallback) continue;
         if (const auto value = parse_option(option, *option.fallback); !value)
             return contradiction(file, id, "the default of option " + option.name + ": " + value.error().message());
     }
-    names.clear();
-    for (const auto& service : descriptor.provides)
-        if (!names.insert(service.id).second)
-            return contradiction(file, id, "service " + service.id + " is provided twice");
-    names.clear();
-    for (const auto& need : descriptor.needs)
-        if (!names.insert(need.id).second) return contradiction(file, id, "service " + need.id + " is needed twice");
-    return ok;
+    return check_interfaces(descriptor, file, id);
 }
 
 /// Puts a copy beside the others, complete or not at all. Kept: the next start finds it.

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "drover/blocking.hpp"
 #include "drover/log.hpp"
 #include "drover/metrics.hpp"
+#include "drover/model/declaration.hpp"
 #include "drover/store/resource_type.hpp"
 #include "drover/task_group.hpp"
 
@@ -42,6 +46,23 @@ struct ServerInfo {
     std::string profile;  ///< server.profile
 };
 
+/// One configuration key that somebody declared, with its value in force.
+struct KnownSetting {
+    std::string key;
+    std::optional<std::string> value;     ///< none: optional and left out, or a secret
+    std::optional<std::string> fallback;  ///< the declared default
+    std::string source;                   ///< "default", "database", "environment DROVER_X", "-D", a file and its line
+    bool is_live = false;
+    bool is_secret = false;
+};
+
+/// One of the implementations of an extension interface.
+template <class Interface>
+struct Extension {
+    std::string instance;
+    Interface* object = nullptr;  ///< a facade, which lives as long as the context
+};
+
 /// All that a plugin instance gets from the kernel. It outlives the plugin.
 ///
 /// Thread-safety: every method may be called from any thread.
@@ -62,6 +83,15 @@ public:
 
     /// What all plugins of this composition declare.
     virtual const std::vector<ResourceType>& resource_types() const = 0;
+    virtual const std::vector<ApiType>& api_types() const = 0;
+    virtual const std::vector<ProcessDefinition>& processes() const = 0;
+    /// Every known key of this composition, by key.
+    virtual std::vector<KnownSetting> settings() const = 0;
+    /// The settings that the store holds. The kernel puts them in their place among the sources, above the
+    /// profiles and the defaults, and tells instances whose live options changed; keys that are unknown, not
+    /// live, or hold a value that does not parse are ignored and named in the log. Returns at once: `settings`
+    /// shows them a moment later, and then `reconfigure` is called.
+    virtual void offer_settings(std::map<std::string, std::string> stored) = 0;
     virtual std::vector<PluginStatus> composition() const = 0;
 
     /// The facade of a service that the descriptor declared it needs; bound before `start`.
@@ -80,8 +110,19 @@ public:
         return static_cast<Interface*>(find_service(Interface::kId));
     }
 
+    /// All implementations of an interface that the descriptor collects, by instance name. They are ready, save
+    /// this instance itself.
+    template <class Interface>
+    std::vector<Extension<Interface>> extensions() {
+        std::vector<Extension<Interface>> all;
+        for (auto& [name, object] : find_extensions(Interface::kId))
+            all.push_back({name, static_cast<Interface*>(object)});
+        return all;
+    }
+
 private:
     virtual void* find_service(std::string_view interface_id) = 0;
+    virtual std::vector<std::pair<std::string, void*>> find_extensions(std::string_view interface_id) = 0;
 };
 
 }  // namespace drover

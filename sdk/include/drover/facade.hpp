@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -84,6 +85,32 @@ Async<Result<T>> guarded(Binding& binding, std::string_view verb, F call) {
         auto error = error_of(std::current_exception());
         if (error.code() == Errc::internal) binding.report(verb, error);
         co_return error;
+    }
+}
+
+/// Thrown by the facade of a verb that answers at once, where no result can hold the error. An Async<Result<T>>
+/// that it leaves ends with that error.
+class CallFailed : public std::runtime_error {
+public:
+    explicit CallFailed(Error error);
+    const Error& error() const { return error_; }
+
+private:
+    Error error_;
+};
+
+/// The same for a verb that answers at once: `call_now<Engine>(binding, "setting", [..](Engine& e) { .. })`.
+/// Throws CallFailed when nobody serves, and when an exception escaped.
+template <class Interface, class F>
+auto call_now(Binding& binding, std::string_view verb, F call) {
+    const Binding::Use use(binding);
+    if (!use.target()) throw CallFailed(binding.not_bound());
+    try {
+        return call(*static_cast<Interface*>(use.target()));
+    } catch (...) {
+        auto error = error_of(std::current_exception());
+        if (error.code() == Errc::internal) binding.report(verb, error);
+        throw CallFailed(std::move(error));
     }
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -34,10 +35,13 @@ struct Option {
     Option optional() &&;
     /// May be changed while the server runs; the plugin's `reconfigure` is told.
     Option live() &&;
-    /// Lives under this key of the whole server instead of the instance's.
+    /// Lives under this key of the whole server instead of the instance's. A key with one '*' stands for every
+    /// key that matches ("process.*.priority"): see Config::matches. Its default is what the plugin takes where
+    /// nothing is given.
     Option at_key(std::string fixed) &&;
     Option between(std::int64_t least, std::int64_t most) &&;
-    bool required() const { return !fallback && !is_optional; }
+    bool required() const { return !fallback && !is_optional && !is_pattern(); }
+    bool is_pattern() const { return key.find('*') != std::string::npos; }
 };
 
 Option text(std::string name, std::string fallback, std::string summary);
@@ -79,8 +83,14 @@ struct Address {
 /// "127.0.0.1:8080", "[::1]:0", "localhost:1". Errors: invalid, with what was expected.
 Result<Address> parse_address(std::string_view text);
 
-using OptionValue =
-    std::variant<std::string, std::int64_t, bool, std::chrono::milliseconds, Secret, std::vector<std::string>, Address>;
+/// What the '*' of `pattern` stands for in `key`: one character or more, dots too. None when it does not match.
+std::optional<std::string> star_of(std::string_view pattern, std::string_view key);
+
+/// What '*' stood for, to the text given.
+using Matches = std::map<std::string, std::string, std::less<>>;
+
+using OptionValue = std::variant<std::string, std::int64_t, bool, std::chrono::milliseconds, Secret,
+                                 std::vector<std::string>, Address, Matches>;
 
 /// Errors: invalid, naming the value (unless secret), what is allowed, and the nearest good choice.
 Result<OptionValue> parse_option(const Option& option, std::string_view text);
@@ -94,7 +104,8 @@ std::string nearest(std::string_view seen, const std::vector<std::string>& known
 class Config {
 public:
     Config() = default;
-    /// Checks `given` (option name to text) against `declared`. Errors: invalid, all of them in one text.
+    /// Checks `given` (option name to text) against `declared`. What is given for an option whose key holds a '*'
+    /// stands under NAME.STAR, such as "priority.instance.start". Errors: invalid, all of them in one text.
     static Result<Config> make(const std::vector<Option>& declared, const std::map<std::string, std::string>& given);
 
     const std::string& text(std::string_view name) const;
@@ -105,6 +116,8 @@ public:
     const Secret& secret(std::string_view name) const;
     const std::vector<std::string>& list(std::string_view name) const;
     const Address& address(std::string_view name) const;
+    /// Of an option whose key holds a '*': what was given, each checked against the option's type.
+    const Matches& matches(std::string_view name) const;
     /// False for an optional one that was left out.
     bool has(std::string_view name) const;
 

@@ -11,6 +11,7 @@
 #include "drover/abi.hpp"
 #include "drover/context.hpp"
 #include "drover/facade.hpp"
+#include "drover/model/declaration.hpp"
 #include "drover/options.hpp"
 
 /// The plugin contract: a library exports one function that returns a `Descriptor`. See DROVER_PLUGIN.
@@ -55,6 +56,27 @@ NeededService may_use() {
     return {std::string(Interface::kId), Interface::kVersion, std::string(Interface::kSlot), true, {}};
 }
 
+/// An interface of which a process has as many implementations as plugins that provide it, instead of one bound
+/// to a slot: connectors, process logic. Its kSlot is empty.
+template <class Interface>
+ProvidedService extension(Traits traits = {}) {
+    static_assert(Interface::kSlot.empty(), "an interface with a slot is a service");
+    return service<Interface>(std::move(traits));
+}
+
+/// An extension interface whose every implementation an instance uses. It draws each plugin found that extends
+/// it into the composition (`plugin.NAME.use = off` keeps one out), and starts after all of them.
+struct CollectedInterface {
+    std::string id;
+    int version = 0;
+};
+
+template <class Interface>
+CollectedInterface collect() {
+    static_assert(Interface::kSlot.empty(), "an interface with a slot is needed, not collected");
+    return {std::string(Interface::kId), Interface::kVersion};
+}
+
 /// A server role: `server.profile` names the roles that run in a process.
 struct Role {
     std::string name;
@@ -80,7 +102,7 @@ class Plugin {
 public:
     virtual ~Plugin() = default;
 
-    /// The objects behind what the descriptor provides. Called once, before `start`. They live as long
+    /// The objects behind what the descriptor provides and extends. Called once, before `start`. They live as long
     /// as the plugin; they are called between the end of `start` and the begin of `stop` only.
     virtual std::vector<Offer> offers() { return {}; }
     /// Connects, opens, listens. What it needs is ready.
@@ -107,6 +129,10 @@ struct Descriptor {
     std::vector<Option> options{};
     std::vector<Role> roles{};
     std::vector<ResourceType> resource_types{};
+    std::vector<ApiType> api_types{};            ///< how the API shows them, and who may do what
+    std::vector<ProcessDefinition> processes{};  ///< that change their state
+    std::vector<ProvidedService> extends{};      ///< made with `extension<Interface>()`
+    std::vector<CollectedInterface> collects{};  ///< made with `collect<Interface>()`
     /// Reads options, keeps the context, does no I/O.
     std::function<Result<std::unique_ptr<Plugin>>(const Config&, Context&)> create;
 };

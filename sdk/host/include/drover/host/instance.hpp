@@ -10,7 +10,7 @@
 
 namespace drover::host {
 
-/// One facade for one service of one instance.
+/// One facade for one service or extension of one instance.
 struct BoundService {
     ProvidedService declared;
     std::shared_ptr<Binding> binding;  // owners: this, and the facade
@@ -24,7 +24,11 @@ struct HostServices {
     Logger log;
     Metrics* metrics = nullptr;
     ServerInfo server;
-    std::shared_ptr<const std::vector<ResourceType>> resource_types;  // owners: every holder of this struct
+    std::shared_ptr<const std::vector<ResourceType>> resource_types;  // owners of these: every holder of this struct
+    std::shared_ptr<const std::vector<ApiType>> api_types{};          // none: empty
+    std::shared_ptr<const std::vector<ProcessDefinition>> processes{};
+    std::function<std::vector<KnownSetting>()> settings{};                        // none: nothing is known
+    std::function<void(std::map<std::string, std::string>)> offer_settings{};  // none: dropped
     std::function<std::vector<PluginStatus>()> composition;
 };
 
@@ -44,12 +48,15 @@ public:
 
     const std::string& name() const;
     const Library& library() const;
+    /// What it provides, then what it extends.
     const std::vector<BoundService>& services() const;
     PluginStatus status() const;
     Phase phase() const;
 
     /// Gives the facade under which a declared need is answered; before `create`.
     void connect(const NeededService& need, std::shared_ptr<void> facade);
+    /// Gives one implementation of a collected interface; before `create`.
+    void collect(const CollectedInterface& collected, std::string instance, std::shared_ptr<void> facade);
 
     using Done = std::function<void(Result<void>)>;
     /// Each begins a verb and returns; `done` is called once, from another thread: with the verb's result,
