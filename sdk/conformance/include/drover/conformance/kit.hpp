@@ -5,14 +5,21 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "drover/abi.hpp"
 #include "drover/conformance/backend.hpp"
 
 /// The frame of every kit: cases are classes, registered with GoogleTest at run time for each backend, so
 /// that the same case runs in a source tree and on a binary (`drover plugin test FILE.so`).
 namespace [[gnu::visibility("default")]] drover {
 namespace conformance {
+
+/// What every service promises of a caller who withdraws, or whose deadline passes: he is free within 100 ms. A
+/// sanitizer looks at each access, and slows down whatever is carried out meanwhile: there only hanging is noticed.
+inline constexpr bool kIsSanitized = std::string_view(DROVER_DETAIL_SANITIZER) != "none";
+inline constexpr std::chrono::milliseconds kCancelWithin{kIsSanitized ? 5'000 : 100};
 
 using BackendFactory = std::function<std::unique_ptr<Backend>()>;
 

@@ -65,7 +65,7 @@ protected:
     std::pair<std::vector<Result<T>>, Duration> withdraw(std::vector<std::function<Async<Result<T>>()>> works,
                                                          const std::function<void()>& before = {});
     /// What every wait promises to the caller who withdraws, and to the one whose deadline passes.
-    static constexpr Duration kPromptly = 100ms;
+    static constexpr Duration kPromptly = kCancelWithin;
 
     /// Unlike any other of this run.
     std::string unique_name(std::string_view what);

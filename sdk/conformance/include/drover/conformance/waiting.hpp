@@ -140,9 +140,6 @@ inline bool eventually(Backend& backend, const std::function<bool()>& condition,
     return true;
 }
 
-/// What every service promises of a caller who withdraws.
-inline constexpr std::chrono::milliseconds kCancelWithin{100};
-
 /// Begins an operation that must wait, lets `settle` make sure of that, withdraws, and checks that the
 /// operation returns soon. Three attempts, for the machine may be busy with something else at that moment;
 /// an operation that does not notice fails all of them. Returns what the last one returned.
