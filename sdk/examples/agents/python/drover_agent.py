@@ -71,19 +71,15 @@ class Processes:
         except (OSError, ValueError):
             return None
 
-    def note(self, name, known):
-        new = self.folder / name / "process.new"
-        new.write_text(json.dumps(known))
-        new.replace(new.with_suffix(".json"))
-
-    def start(self, name, owner, command, environment, directory):
+    def start(self, name, command, environment, directory):
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
         with open(folder / "output", "wb") as output:
             child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                                      cwd=directory or folder, env=environment, start_new_session=True)
         threading.Thread(target=child.wait, daemon=True).start()  # so that it leaves no zombie when it ends
-        self.note(name, {"pid": child.pid, "birth": self.birth(child.pid), "owner": owner})
+        (folder / "process.new").write_text(json.dumps({"pid": child.pid, "birth": self.birth(child.pid)}))
+        (folder / "process.new").replace(folder / "process.json")
 
     def stop(self, name):
         """Asks, and insists after 8 s. Returns whether there was anything to stop."""
@@ -117,12 +113,12 @@ class Memory:
             if len(self.answers) > 100_000:
                 self.answers.pop(next(iter(self.answers)))  # the oldest
 
-    def check_version(self, resource, version):
+    def check_version(self, thing, version):
         """Refuses what is older than what was acted upon, which is noted before anything is done."""
-        path = self.versions / resource
+        path = self.versions / thing
         known = int(path.read_text() or 0) if path.exists() else 0
         if version is not None and version < known:
-            raise Refused(f"out of date: version {version} of {resource}, and {known} was acted upon already")
+            raise Refused(f"out of date: version {version}, and {known} was acted upon already")
         path.write_text(str(version or known))
 
 
@@ -143,21 +139,19 @@ class Agent:
         }
 
     # Each command returns whether it changed anything, and the data of its reply.
-    def activate_volume(self, name, volume, event):
+    def activate_volume(self, name, volume):
         is_new = not (self.volumes / name).exists()
         (self.volumes / name).mkdir(parents=True, exist_ok=True)
         return is_new, {"volume": {"format": "directory"}}
 
-    def remove_volume(self, name, volume, event):
+    def remove_volume(self, name, volume):
         was_there = (self.volumes / name).exists()
         shutil.rmtree(self.volumes / name, ignore_errors=True)
         return was_there, {}
 
-    def activate_instance(self, name, instance, event):
-        known, owner = self.processes.about(name), event.get("resourceId")
-        if known:
-            self.processes.note(name, {**known, "owner": owner})
-        else:
+    def activate_instance(self, name, instance):
+        known = self.processes.about(name)
+        if not known:
             fields = (instance.get("data") or {}).get("fields") or {}
             command = shlex.split(fields.get("command") or "sleep infinity")
             command += [str(one) for one in fields.get("commandArgs") or []]
@@ -166,15 +160,12 @@ class Agent:
                 if not disk.get("removed"):
                     environment[f"DROVER_VOLUME_{disk['deviceNumber']}"] = str(self.volumes / checked(disk["uuid"]))
             environment.update({key: str(value) for key, value in (fields.get("environment") or {}).items()})
-            self.processes.start(name, owner, command, environment, fields.get("directory"))
+            self.processes.start(name, command, environment, fields.get("directory"))
         now = self.processes.about(name) or {}
         return not known, {"instance": {"+data": {"+fields": {"processId": now.get("pid")}}}}
 
-    def deactivate_instance(self, name, instance, event):
-        known, asking = self.processes.about(name), str(event.get("resourceId"))
-        # A process that a later placement of the same instance started is none of this command's business.
-        later = known and asking.isdigit() and int(known["owner"]) > int(asking)
-        return not later and self.processes.stop(name), {}
+    def deactivate_instance(self, name, instance):
+        return self.processes.stop(name), {}
 
     def ping(self, event):
         if not ((event.get("data") or {}).get("options") or {}).get("resources"):
@@ -194,10 +185,9 @@ class Agent:
             if checked(event["id"]) in self.memory.answers:
                 say(f"{event['name']} {thing}: answered before")
                 return self.memory.answers[event["id"]]
-            resource = checked(f"{event.get('resourceType')}.{event.get('resourceId')}")
-            self.memory.check_version(resource, event["data"].get("version"))
+            self.memory.check_version(f"{part}.{thing}", event["data"].get("version"))
             say(f"{event['name']} {thing}")
-            changed, data = work(thing, described, event)
+            changed, data = work(thing, described)
             # An error is not remembered: the same command again means to try again.
             self.memory.add(event["id"], event["name"], thing, changed, data)
             return data
