@@ -1,8 +1,13 @@
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <iostream>
 
+#include "cli/client_commands.hpp"
 #include "cli/commands.hpp"
+#include "cli/completion.hpp"
+#include "cli/help.hpp"
 #include "drover/options.hpp"
 #include "kernel/version.hpp"
 
@@ -20,10 +25,9 @@ void add_json(CLI::App& command, CommonOptions& options) { command.add_flag("--j
 
 /// CLI11 would only say that a subcommand is required. Says which word is wrong and the nearest right one;
 /// false when nothing is wrong with the subcommands.
-bool complain_of_subcommand(const CLI::App& app, int argc, char** argv) {
+bool complain_of_subcommand(const CLI::App& app, const std::vector<std::string>& words) {
     const CLI::App* level = &app;
-    for (int i = 1; i < argc; ++i) {
-        const std::string word = argv[i];
+    for (const auto& word : words) {
         if (word.starts_with('-') || level->get_subcommands([](const CLI::App*) { return true; }).empty()) return false;
         std::vector<std::string> known;
         const CLI::App* next = nullptr;
@@ -45,33 +49,46 @@ bool complain_of_subcommand(const CLI::App& app, int argc, char** argv) {
     return false;
 }
 
-constexpr const char* kExamples =
-    "Examples:\n"
-    "  drover server --config config/single.properties\n"
-    "  drover plan --config config/single.properties -D service.store=memory\n"
-    "  drover plugin inspect drover.sqlite\n";
+/// What ps shows of this program goes without the secret, from here on.
+void hide_secret_key(int argc, char** argv) {
+    constexpr std::string_view kOption = "--secret-key";
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word = argv[i];
+        char* secret = nullptr;
+        if (word == kOption && i + 1 < argc) secret = argv[i + 1];
+        else if (word.starts_with(kOption) && word.substr(kOption.size()).starts_with('='))
+            secret = argv[i] + kOption.size() + 1;
+        if (secret) std::fill_n(secret, std::strlen(secret), '*');
+    }
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
     using namespace drover::core;
-    CLI::App app("Drover: a control plane for fleets of hypervisors, composed from plugins");
+    CLI::App app("Drover: a control plane for fleets of hypervisors, composed from plugins", "drover");
     app.set_version_flag("--version", std::string("drover ") + kVersion);
     app.require_subcommand(1);
-    app.footer(kExamples);
+    app.formatter(std::make_shared<drover::cli::Help>());
     CommonOptions options;
     int status = 0;
+    drover::cli::add_client_commands(app, status);
 
-    auto* server = app.add_subcommand("server", "Run a server until SIGTERM or SIGINT");
+    const auto add_server_command = [&](const std::string& name, const std::string& about) {
+        auto* command = app.add_subcommand(name, about);
+        command->group("Servers");
+        return command;
+    };
+    auto* server = add_server_command("server", "Run a server until SIGTERM or SIGINT");
     add_common(*server, options);
     server->callback([&] { status = run_server(options); });
 
-    auto* check = app.add_subcommand("check", "Say whether a configuration is good, without starting anything");
+    auto* check = add_server_command("check", "Say whether a configuration is good, without starting anything");
     add_common(*check, options);
     add_json(*check, options);
     check->callback([&] { status = run_check(options); });
 
-    auto* plan = app.add_subcommand("plan", "Show what would start, in which order, bound to what");
+    auto* plan = add_server_command("plan", "Show what would start, in which order, bound to what");
     add_common(*plan, options);
     add_json(*plan, options);
     plan->add_flag("--dot", options.dot, "Answer as a Graphviz picture");
@@ -80,13 +97,13 @@ int main(int argc, char** argv) {
     for (const auto& [name, about] : {std::pair{"status", "Show the plugins of the running server"},
                                       std::pair{"reload", "Have the running server read its configuration again"},
                                       std::pair{"drain", "Have the running server finish its work and leave"}}) {
-        auto* control = app.add_subcommand(name, about);
+        auto* control = add_server_command(name, about);
         add_common(*control, options);
         add_json(*control, options);
         control->callback([&status, &options, command = std::string(name)] { status = run_control(options, command); });
     }
 
-    auto* config = app.add_subcommand("config", "Show values and where they come from; write the reference");
+    auto* config = add_server_command("config", "Show values and where they come from; write the reference");
     config->require_subcommand(1);
     std::string key;
     auto* show = config->add_subcommand("show", "Value and source of each key");
@@ -102,7 +119,7 @@ int main(int argc, char** argv) {
     reference->add_flag("--check", only_compare, "Write nothing; fail when the folder is out of date");
     reference->callback([&] { status = run_config_reference(options, folder, only_compare); });
 
-    auto* plugin = app.add_subcommand("plugin", "List, inspect, begin and test plugins");
+    auto* plugin = add_server_command("plugin", "List, inspect, begin and test plugins");
     plugin->require_subcommand(1);
     auto* list = plugin->add_subcommand("list", "Plugins that were found, and files that were refused");
     add_common(*list, options);
@@ -133,14 +150,25 @@ int main(int argc, char** argv) {
         status = run_plugin_test(file, all);
     });
 
-    if (complain_of_subcommand(app, argc, argv)) return 2;
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() > 1 && words.front() == drover::cli::kCompleteCommand)
+        return drover::cli::run_complete(app, {words.begin() + 2, words.end()});
+    if (complain_of_subcommand(app, words)) return 2;
+    hide_secret_key(argc, argv);
     try {
-        app.parse(argc, argv);
+        words = drover::cli::with_explicit_wait(std::move(words));
+        std::reverse(words.begin(), words.end());  // as CLI11 wants them
+        app.parse(std::move(words));
     } catch (const CLI::ParseError& failure) {
         const auto code = app.exit(failure);
         return code == 0 ? 0 : 2;
     } catch (const std::exception& failure) {
         std::cerr << "drover: " << failure.what() << "\n";
+        return 1;
+    }
+    std::cout.flush();
+    if (!std::cout && status == 0) {
+        std::cerr << "drover: standard output could not be written\n";
         return 1;
     }
     return status;

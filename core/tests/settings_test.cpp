@@ -141,6 +141,15 @@ TEST(Settings, EveryProblemIsToldAtOnce) {
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
 }
 
+TEST(Settings, VariablesOfTheClientAreNoKeys) {
+    EXPECT_EQ(problems_of({{"DROVER_URL=http://h/v1", "DROVER_ACCESS_KEY=k", "DROVER_SECRET_KEY=s"},
+                           {"plugin.redis.endpoint=h:1"},
+                           {}}),
+              "");
+    EXPECT_NE(problems_of({{"DROVER_URLS=http://h/v1"}, {"plugin.redis.endpoint=h:1"}, {}}).find("DROVER_URLS"),
+              std::string::npos);
+}
+
 TEST(Settings, ASecretIsNeverShown) {
     const auto settings = make({{}, {"plugin.redis.password=hunter2"}, {}});
     ASSERT_TRUE(settings) << settings.error();
