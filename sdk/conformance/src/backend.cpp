@@ -164,8 +164,10 @@ Traits Backend::traits(std::string_view interface_id) {
         auto loaded = host::Library::load(find_library(library()), {});
         world_->library = std::move(loaded.value());
     }
-    for (const auto& service : world_->library->descriptor().provides)
-        if (service.id == interface_id) return service.traits;
+    const auto& descriptor = world_->library->descriptor();
+    for (const auto* list : {&descriptor.provides, &descriptor.extends})
+        for (const auto& service : *list)
+            if (service.id == interface_id) return service.traits;
     throw std::runtime_error(library() + " does not provide " + std::string(interface_id));
 }
 
