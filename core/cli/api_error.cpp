@@ -86,9 +86,11 @@ Error error_of_answer(const std::string& what, unsigned status, const std::strin
         const auto meaning = meaning_of(code);
         if (!code.empty()) sentence += " " + printable(code);
         if (!field.empty()) sentence += ", field " + printable(field);
-        if (!meaning.empty()) sentence += (field.empty() ? ": " : " ") + std::string(meaning);
-        if (!message.empty() && message != code) sentence += ": " + printable(message);
-        if (!detail.empty() && detail != message) sentence += " (" + printable(detail) + ")";
+        // The API's own words where it has some; else what its code means.
+        std::string said = message == code ? "" : message;
+        if (!detail.empty() && detail != said) said += said.empty() ? detail : " (" + detail + ")";
+        if (!said.empty()) sentence += ": " + printable(said);
+        else if (!meaning.empty()) sentence += (field.empty() ? ": " : " ") + std::string(meaning);
     } else if (!body.empty()) {
         sentence += ": " + printable(body.substr(0, 200));
     }

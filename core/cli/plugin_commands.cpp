@@ -17,6 +17,8 @@ std::string services_text(const PluginInfo& plugin) {
     std::string text;
     for (const auto& service : plugin.provides) text += (text.empty() ? "" : ", ") + service.slot;
     for (const auto& role : plugin.roles) text += (text.empty() ? "role " : ", role ") + role.name;
+    for (const auto& extension : plugin.extends)
+        text += (text.empty() ? "extends " : ", extends ") + extension.id.substr(extension.id.rfind('.') + 1);
     return text;
 }
 

@@ -102,8 +102,9 @@ Result<Schema> Schema::parse(const json::value& document) {
         for (const auto& [name, value] : *actions) {
             const auto* about = value.if_object();
             schema.actions_[name] = about ? text_in(*about, "input") : "";
-            // A child's processes are its parent's, and so is what they answer with.
-            if (schema.base_.empty() && about) schema.base_ = text_in(*about, "output");
+            // A child's processes are its parent's, and what only the parent declares answers with the parent.
+            const auto output = about ? text_in(*about, "output") : std::string();
+            if (schema.base_.empty() && output != schema.id_) schema.base_ = output;
         }
     }
     if (schema.base_.empty()) schema.base_ = schema.id_;

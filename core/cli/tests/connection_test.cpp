@@ -133,6 +133,9 @@ TEST(ApiErrors, SayWhatTheApiSaid) {
     EXPECT_EQ(error.detail("code"), "MissingRequired");
     EXPECT_EQ(error_of_answer("X", 409, R"({"code":"Conflict","message":"held","detail":"by \u001b[2J"})").message(),
               "X: 409 Conflict: held (by \\x1b[2J)");
+    EXPECT_EQ(error_of_answer("X", 422, R"({"code":"InvalidReference","fieldName":"hostId","detail":"no host is 7"})")
+                  .message(),
+              "X: 422 InvalidReference, field hostId: no host is 7");
     EXPECT_EQ(error_of_answer("X", 404, R"({"code":"Not Found","message":"Not Found"})").message(), "X: 404 Not Found");
     EXPECT_EQ(error_of_answer("X", 502, "<html>bad gateway").message(), "X: 502: <html>bad gateway");
     EXPECT_EQ(error_of_answer("X", 500, "").message(), "X: 500");

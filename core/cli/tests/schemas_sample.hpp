@@ -28,7 +28,7 @@ inline constexpr const char* kSchemasDocument = R"json({
        "environment": {"type": "map[string]", "create": true}, "data": {"type": "map[json]", "create": true, "update": true},
        "tcpPorts": {"type": "array[int]", "create": true}, "commandArgs": {"type": "array[string]", "create": true},
        "vncPassword": {"type": "password"}, "transitioning": {"type": "enum"}, "transitioningMessage": {"type": "string"}},
-     "resourceActions": {"stop": {"input": "instanceStop", "output": "instance"}, "start": {"input": null, "output": "instance"}},
+     "resourceActions": {"stop": {"input": "instanceStop", "output": "instance"}, "start": {"input": null, "output": "container"}},
      "collectionFilters": {
        "id": {"modifiers": ["eq"]}, "name": {"modifiers": ["eq", "ne", "prefix", "like", "null", "notnull"]},
        "state": {"modifiers": ["eq", "ne"]}, "removed": {"modifiers": ["eq", "null", "notnull"]},
