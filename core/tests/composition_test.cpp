@@ -41,9 +41,9 @@ Catalogue usual() {
 Result<Composition> compose_with(const Catalogue& catalogue, const std::vector<std::string>& defines) {
     auto given = GivenSettings::read({{}, defines, {}});
     if (!given) return given.error();
-    auto settings = Settings::make(std::move(*given), catalogue);
-    if (!settings) return settings.error();
-    return compose(*settings, catalogue);
+    auto composed = compose(std::move(*given), catalogue);
+    if (!composed) return composed.error();
+    return std::move(composed->second);
 }
 
 std::string problems_of(const Catalogue& catalogue, const std::vector<std::string>& defines) {
@@ -80,6 +80,34 @@ TEST(Composition, UnknownRolesPluginsAndSlotsAreNamedWithTheNearest) {
          {"no plugin has the role api-sever", "Did you mean api-server?", "no plugin memry was found",
           "Did you mean memory?", "drover.memory provides no service for the slot store"})
         EXPECT_NE(text.find(part), std::string::npos) << part << " is missing in:\n" << text;
+}
+
+TEST(Composition, ProblemsOfSettingsAndOfTheCompositionAreToldTogether) {
+    auto catalogue = usual();
+    for (auto& one : catalogue.plugins)
+        if (one.note.id == "drover.sqlite")
+            one.options = {required_text("file", "Where it is."), integer("readers", 4, 1, 8, "How many."),
+                           required_text("user", "Who it is.")};
+    const std::vector<std::string> wrong{"server.profile=api-server", "log.levl=debug", "server.threads=many",
+                                         "plugin.sqlite.readers=9", "plugin.sqlite.user=me"};
+    EXPECT_EQ(problems_of(catalogue, wrong),
+              "-D: log.levl: unknown key. Did you mean log.level?\n"
+              "-D: plugin.sqlite.readers: \"9\" is not allowed; expected at most 8.\n"
+              "-D: server.threads: \"many\" is not allowed; expected a whole number.\n"
+              "sqlite needs drover.lock, and service.lock is not set. Set it to one of: memory, redis\n"
+              "plugin.sqlite.file: is required by drover.sqlite and not set: Where it is.");
+}
+
+TEST(Composition, AWrongValueOfARequiredOptionIsToldOnce) {
+    auto catalogue = usual();
+    auto port = integer("port", 1, 1, 8, "Which.");
+    port.fallback.reset();
+    for (auto& one : catalogue.plugins)
+        if (one.note.id == "drover.memory") one.options = {port};
+    const auto text =
+        problems_of(catalogue, {"server.profile=api-server", "service.lock=memory", "plugin.memory.port=9"});
+    EXPECT_EQ(text.find("plugin.memory.port"), text.rfind("plugin.memory.port")) << text;
+    EXPECT_EQ(text.find('\n'), std::string::npos) << text;
 }
 
 TEST(Composition, ANeedThatNobodyAnswersIsNamed) {
