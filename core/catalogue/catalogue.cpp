@@ -87,9 +87,9 @@ constexpr std::string_view kCacheVersion = "2";
 std::string fingerprint(const std::filesystem::path& file) {
     struct stat seen {};
     if (stat(file.c_str(), &seen) != 0) return {};
-    return std::string(kCacheVersion) + ":" + std::to_string(seen.st_size) + ":" + std::to_string(seen.st_mtim.tv_sec) + "." +
-           std::to_string(seen.st_mtim.tv_nsec) + ":" + std::to_string(seen.st_ino) + ":" + DROVER_TOOLCHAIN + ":" +
-           DROVER_DETAIL_TEXT(DROVER_ABI_MAJOR) "." DROVER_DETAIL_TEXT(DROVER_ABI_MINOR);
+    return std::string(kCacheVersion) + ":" + std::to_string(seen.st_size) + ":" + std::to_string(seen.st_mtim.tv_sec) +
+           "." + std::to_string(seen.st_mtim.tv_nsec) + ":" + std::to_string(seen.st_ino) + ":" + DROVER_TOOLCHAIN +
+           ":" + DROVER_DETAIL_TEXT(DROVER_ABI_MAJOR) "." DROVER_DETAIL_TEXT(DROVER_ABI_MINOR);
 }
 
 /// By file and fingerprint: JSON of the plugin, or kRefused and a packed error. One line each, a tab between the two.

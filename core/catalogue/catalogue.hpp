@@ -51,7 +51,8 @@ struct Catalogue {
 Result<PluginInfo> describe(const std::filesystem::path& file);
 
 /// Searches `folders` for *.so files. Descriptors are remembered in `cache_file` by size, time and build
-/// (empty: not at all), so that a start loads only what it uses; so are plugins that hang. A folder that is missing is an error.
+/// (empty: not at all), so that a start loads only what it uses; so are plugins that hang. A folder that is missing is
+/// an error.
 Result<Catalogue> find_plugins(const std::vector<std::filesystem::path>& folders,
                                const std::filesystem::path& cache_file);
 

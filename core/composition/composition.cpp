@@ -175,9 +175,8 @@ private:
                 if (extension->version != collected.version)
                     complain(all[collector].name + " (" + all[collector].plugin->title() + ") collects " +
                              collected.id + " version " + std::to_string(collected.version) + "; " + all[i].name +
-                             " (" + all[i].plugin->title() + ") extends version " +
-                             std::to_string(extension->version) + ". Take builds that agree, or keep it out with plugin." +
-                             all[i].name + ".use=off");
+                             " (" + all[i].plugin->title() + ") extends version " + std::to_string(extension->version) +
+                             ". Take builds that agree, or keep it out with plugin." + all[i].name + ".use=off");
                 list.push_back(i);
             }
         }
@@ -217,9 +216,8 @@ private:
         }
         if (candidates.size() == 1) return add(*candidates.begin(), "needed by " + consumer);
         if (candidates.empty())
-            complain(consumer + " needs " + need.id +
-                     ", and no plugin that was found provides it." + kept_out_of(need.id) +
-                     " See: drover plugin list, and the key plugin.path");
+            complain(consumer + " needs " + need.id + ", and no plugin that was found provides it." +
+                     kept_out_of(need.id) + " See: drover plugin list, and the key plugin.path");
         else
             complain(consumer + " needs " + need.id + ", and " + key +
                      " is not set. Set it to one of: " + join({candidates.begin(), candidates.end()}));
@@ -293,9 +291,9 @@ private:
             path.push_back(all[i].name);
             if (state[i] == 1) {
                 const auto begin = std::find(path.begin(), path.end(), all[i].name);
-                complain("these plugins need each other, so none can start first: " +
-                         join({begin, path.end()}, " -> ") +
-                         ". Bind one of the slots to another instance, or keep one out with plugin.NAME.use=off.");
+                complain(
+                    "these plugins need each other, so none can start first: " + join({begin, path.end()}, " -> ") +
+                    ". Bind one of the slots to another instance, or keep one out with plugin.NAME.use=off.");
             } else {
                 state[i] = 1;
                 all[i].step = 1;

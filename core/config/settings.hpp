@@ -44,7 +44,7 @@ inline constexpr std::string_view kBuildKey = "build";
 /// Environment variables of the client half of the program. They are no keys, so that a server starts in the shell
 /// in which its user talks to another.
 inline constexpr std::array<std::string_view, 3> kClientVariables{"DROVER_URL", "DROVER_ACCESS_KEY",
-                                                                   "DROVER_SECRET_KEY"};
+                                                                  "DROVER_SECRET_KEY"};
 
 /// Keys of the kernel itself.
 const std::vector<Option>& kernel_options();

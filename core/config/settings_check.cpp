@@ -102,14 +102,6 @@ private:
             if (!names_.insert(name).second) continue;
             settings_.instances_.push_back({name, plugin.note.id, build_of(name), ""});
         }
-        for (const auto& [name, source] : settings_.kept_out_) {
-            if (names_.contains(name)) continue;
-            std::vector<std::string> known;
-            for (const auto& plugin : catalogue_.plugins) known.push_back(plugin.short_name());
-            const auto near = nearest(name, known);
-            complain(source + ": plugin." + name + ".use=off: no plugin is called " + name +
-                     ", so none is kept out." + (near.empty() ? "" : " Did you mean plugin." + near + ".use?"));
-        }
     }
     /// What plugin.NAME.use says.
     void name_instance(const std::string& name) {
@@ -194,7 +186,8 @@ private:
                             (near.empty()
                                  ? " Name it with plugin." + split->instance + ".use=ID; see: drover plugin list"
                                  : " Did you mean " + near + "?"));
-        complain(at + "unknown key." + (near.empty() ? " See: drover config reference" : " Did you mean " + near + "?"));
+        complain(at + "unknown key." +
+                 (near.empty() ? " See: drover config reference" : " Did you mean " + near + "?"));
     }
 
     /// After the keys of files are known: where a variable could be one of these, it is.

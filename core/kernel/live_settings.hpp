@@ -60,13 +60,13 @@ private:
     const Instances instances_;
     const Logger log_;
 
-    std::mutex changing_;                                // one change at a time; held while instances are told
-    std::unique_ptr<Prepared> read_again_;               // guarded by changing_; none: `prepared_` is what was read
-    StoredSettings stored_;                              // guarded by changing_
-    std::set<std::string> ignored_;                      // guarded by changing_; stored keys that the log named
+    std::mutex changing_;                                   // one change at a time; held while instances are told
+    std::unique_ptr<Prepared> read_again_;                  // guarded by changing_; none: `prepared_` is what was read
+    StoredSettings stored_;                                 // guarded by changing_
+    std::set<std::string> ignored_;                         // guarded by changing_; stored keys that the log named
     std::vector<std::map<std::string, std::string>> told_;  // guarded by changing_; by instance
-    Settings in_force_;                                  // guarded by changing_
-    bool closed_ = false;                                // guarded by changing_
+    Settings in_force_;                                     // guarded by changing_
+    bool closed_ = false;                                   // guarded by changing_
 
     mutable std::mutex mutex_;
     std::vector<KnownSetting> known_;        // guarded by mutex_

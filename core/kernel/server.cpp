@@ -105,8 +105,7 @@ struct Server::State {
                              level_of(prepared->settings.text("log.level")), prepared->settings.text("log.file"))),
           log(sink, "kernel"),
           live(*prepared,
-               {.is_ready =
-                    [this](std::size_t i) { return loaded && instances[i]->phase() == Instance::Phase::ready; },
+               {.is_ready = [this](std::size_t i) { return loaded && instances[i]->phase() == Instance::Phase::ready; },
                 .reconfigure =
                     [this](std::size_t i, Config config) {
                         return Instance::wait([&](Instance::Done done) {
@@ -164,8 +163,8 @@ struct Server::State {
 
     mutable std::mutex mutex;
     std::condition_variable stop_changed;
-    int stops = 0;         // guarded by mutex
-    std::string stop_why;  // guarded by mutex
+    int stops = 0;                    // guarded by mutex
+    std::string stop_why;             // guarded by mutex
     std::atomic<bool> loaded{false};  // `instances` do not change any more
     LiveSettings live;                // last: it calls instances
 };

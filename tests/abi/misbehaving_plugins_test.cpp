@@ -229,6 +229,7 @@ TEST_F(MisbehavingPlugin, ThatLeavesATaskBehindIsNamed) {
 TEST_F(MisbehavingPlugin, ThatContradictsItsDescriptorIsNamedAndTheServerDoesNotStart) {
     for (const auto& [library, says] :
          {std::pair("offers_nothing", "it declares drover.lock but offers no object for it"),
+          std::pair("extends_without_object", "it declares drover.model-extension but offers no object for it"),
           std::pair("offers_undeclared", "it offers drover.events, which its descriptor does not declare"),
           std::pair("creates_nothing", "returned no plugin and no error")}) {
         test::DroverTree tree;

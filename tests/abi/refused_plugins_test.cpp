@@ -1,6 +1,7 @@
 #include <elf.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstring>
 
 #include "catalogue/catalogue.hpp"
@@ -64,6 +65,17 @@ std::vector<Refusal> refusals() {
         {"option_without_summary", Errc::invalid, {"option quiet has no summary"}, kAuthor},
         {"service_twice", Errc::invalid, {"drover.lock is provided twice"}, kAuthor},
         {"need_twice", Errc::invalid, {"drover.events is needed twice"}, kAuthor},
+        {"extends_twice", Errc::invalid, {"drover.model-extension is extended twice"}, kAuthor},
+        {"collects_twice", Errc::invalid, {"drover.model-extension is collected twice"}, kAuthor},
+        {"service_without_slot",
+         Errc::invalid,
+         {"drover.model-extension is provided but has no slot", "among `extends`"},
+         kAuthor},
+        {"extension_with_slot",
+         Errc::invalid,
+         {"drover.events is extended but has the slot events", "among `provides`"},
+         kAuthor},
+        {"two_stars", Errc::invalid, {"the key of option wide has more than one '*'"}, kAuthor},
         {"no_summary", Errc::invalid, {"it has no summary"}, kAuthor},
         {"no_create", Errc::invalid, {"it has no create function"}, kAuthor},
     };
@@ -106,6 +118,37 @@ TEST(RefusedFile, AGoodNoteIsAccepted) {
 
 TEST(RefusedFile, ALibraryThatHangsWhileItIsLoadedIsGivenUp) {
     expect_refused(bad("hangs_on_load"), {"", Errc::internal, {"test.load 1.2.3", "within 10 s"}, kAuthor});
+}
+
+TEST(RefusedFile, ALibraryThatHangsIsWaitedForOnce) {
+    const TemporaryFolder folder;
+    std::filesystem::copy_file(bad("hangs_on_load"), folder / "slow.so");
+    std::filesystem::copy_file(bad("good"), folder / "good.so");
+    const auto search = [&] {
+        const auto begun = std::chrono::steady_clock::now();
+        auto found = core::find_plugins({folder.path()}, folder / "cache");
+        return std::pair(std::move(found).value(), std::chrono::steady_clock::now() - begun);
+    };
+    const auto [first, first_took] = search();
+    ASSERT_EQ(first.refused.size(), 1U);
+    EXPECT_GE(first_took, std::chrono::seconds(10));
+
+    const auto [again, again_took] = search();
+    ASSERT_EQ(again.refused.size(), 1U);
+    EXPECT_LT(again_took, std::chrono::seconds(5)) << "it was waited for again";
+    EXPECT_EQ(again.refused[0].file, folder / "slow.so");
+    EXPECT_EQ(again.refused[0].error.code(), Errc::internal);
+    for (const auto* part : {"test.load 1.2.3", "within 10 s when it was loaded last"})
+        EXPECT_NE(again.refused[0].error.message().find(part), std::string::npos) << again.refused[0].error;
+    for (const auto& part : {std::string("tell its author"), (folder / "cache").string()})
+        EXPECT_NE(again.refused[0].error.hint().find(part), std::string::npos) << again.refused[0].error;
+    ASSERT_EQ(again.plugins.size(), 1U) << "what describes itself is remembered beside it";
+
+    // Another build of it is asked.
+    std::filesystem::copy_file(bad("twin_new"), folder / "slow.so", std::filesystem::copy_options::overwrite_existing);
+    const auto [mended, mended_took] = search();
+    EXPECT_TRUE(mended.refused.empty()) << mended.refused[0].error;
+    EXPECT_EQ(mended.plugins.size(), 2U);
 }
 
 TEST(RefusedFile, OneThatIsNotThere) {

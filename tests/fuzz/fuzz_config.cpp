@@ -1,5 +1,6 @@
 // The configuration: files, -D and environment, and what is made of them. Lines that begin with "-D " are
-// given on the command line, those with "DROVER_" in the environment; all others stand in the file.
+// given on the command line, those with "DROVER_" in the environment, those with "STORED " are held by the store;
+// all others stand in the file.
 #include <Poco/AutoPtr.h>
 #include <Poco/Util/PropertyFileConfiguration.h>
 
@@ -36,7 +37,8 @@ const Catalogue& catalogue() {
         front.note.version = "1.0.0";
         front.provides.push_back({"drover.http", 0, "http", {}, nullptr});
         front.options = {address("listen", "127.0.0.1:8080", "Where it listens.").at_key("api.listen"),
-                         boolean("compress", false, "Whether it compresses."), list("origins", "", "Who may ask.")};
+                         boolean("compress", false, "Whether it compresses."), list("origins", "", "Who may ask."),
+                         integer("schedule", 60, 0, 3600, "How often.").at_key("task.*.schedule").live()};
         catalogue.plugins = {std::move(front), std::move(locks)};
         return catalogue;
     }();
@@ -97,11 +99,17 @@ void fuzz_settings(std::string_view input) {
     static const fuzz::Folder folder;
     GivenSettings::Sources sources{{}, {}, folder.path() / "fuzz.properties"};
     std::string text;
+    StoredSettings stored;
+    const auto store = [&](const std::string& pair) {
+        const auto equals = std::min(pair.find('='), pair.size());
+        stored.emplace(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size())));
+    };
     for (auto rest = input; !rest.empty();) {
         const auto line = fuzz::take_until(rest, '\n');
         if (line.find('\0') == std::string_view::npos && line.starts_with("DROVER_"))
             sources.environment.emplace_back(line);
         else if (line.starts_with("-D ")) sources.defines.emplace_back(line.substr(3));
+        else if (line.starts_with("STORED ")) store(std::string(line.substr(7)));
         else text += std::string(line) + "\n";
     }
     std::ofstream(sources.config_file, std::ios::binary) << text;
@@ -124,6 +132,16 @@ void fuzz_settings(std::string_view input) {
         (void)settings->list(key);
     }
     (void)settings->duration("server.start-timeout");
+    std::vector<IgnoredSetting> ignored;
+    const auto with = settings->with_stored(stored, catalogue(), ignored);
+    for (const auto& [key, setting] : with.all())
+        if (setting.source == "database")
+            expect(setting.known.option.is_live && stored.contains(key), "only live keys take a stored value", key);
+    for (const auto& [key, setting] : settings->all())
+        if (setting.source != "default" && with.all().at(key).source != setting.source)
+            expect(false, "what is given is stronger than what is stored", key);
+    const auto live = settings->with_live_of(with);
+    for (const auto& plugin : catalogue().plugins) (void)live.config_of(plugin.short_name(), plugin);
     for (const auto& instance : settings->instances())
         for (const auto* plugin : catalogue().named(instance.use)) (void)settings->config_of(instance.name, *plugin);
 }

@@ -32,8 +32,9 @@ Result<void> check_interfaces(const Descriptor& descriptor, const std::filesyste
         if (!names.insert(extension.id).second)
             return contradiction(file, id, extension.id + " is extended twice, or provided as well");
         if (!extension.slot.empty())
-            return contradiction(file, id, extension.id + " is extended but has the slot " + extension.slot +
-                                               "; it is to be among `provides`");
+            return contradiction(
+                file, id,
+                extension.id + " is extended but has the slot " + extension.slot + "; it is to be among `provides`");
     }
     names.clear();
     for (const auto& need : descriptor.needs)

@@ -13,12 +13,12 @@ public:
 
     Async<Result<Event>> call(Event command, std::chrono::milliseconds timeout,
                               std::function<void(const Event&)> on_progress) override {
-        return guarded<AgentConnector, Event>(
-            *binding_, "call",
-            [connection = connection_, command = std::move(command), timeout,
-             on_progress = std::move(on_progress)](AgentConnector&) mutable {
-                return connection->call(std::move(command), timeout, std::move(on_progress));
-            });
+        return guarded<AgentConnector, Event>(*binding_, "call",
+                                              [connection = connection_, command = std::move(command), timeout,
+                                               on_progress = std::move(on_progress)](AgentConnector&) mutable {
+                                                  return connection->call(std::move(command), timeout,
+                                                                          std::move(on_progress));
+                                              });
     }
     Async<Result<void>> close() override {
         return guarded<AgentConnector, void>(

@@ -48,20 +48,18 @@ public:
                                      [process_id](Engine& engine) { return engine.retry(process_id); });
     }
     Async<Result<void>> cancel(std::int64_t process_id, std::string why) override {
-        return guarded<Engine, void>(*binding_, "cancel",
-                                     [process_id, why = std::move(why)](Engine& engine) mutable {
-                                         return engine.cancel(process_id, std::move(why));
-                                     });
+        return guarded<Engine, void>(*binding_, "cancel", [process_id, why = std::move(why)](Engine& engine) mutable {
+            return engine.cancel(process_id, std::move(why));
+        });
     }
     Async<Result<boost::json::object>> explain(std::int64_t process_id) override {
         return guarded<Engine, boost::json::object>(
             *binding_, "explain", [process_id](Engine& engine) { return engine.explain(process_id); });
     }
     Async<Result<std::vector<LogicInfo>>> logic_of(std::string process) override {
-        return guarded<Engine, std::vector<LogicInfo>>(*binding_, "logic_of",
-                                                       [process = std::move(process)](Engine& engine) mutable {
-                                                           return engine.logic_of(std::move(process));
-                                                       });
+        return guarded<Engine, std::vector<LogicInfo>>(
+            *binding_, "logic_of",
+            [process = std::move(process)](Engine& engine) mutable { return engine.logic_of(std::move(process)); });
     }
     Async<Result<void>> run_task(std::string name) override {
         return guarded<Engine, void>(*binding_, "run_task", [name = std::move(name)](Engine& engine) mutable {

@@ -26,8 +26,8 @@ struct Kept {
 template <class T, class... Arguments>
 Async<Result<T>> carry_out(std::shared_ptr<const Kept<std::function<Async<Result<T>>(Arguments...)>>> kept,
                            Arguments... arguments) {
-    auto running = guarded<ModelExtension, T>(
-        *kept->binding, kept->verb, [&](ModelExtension&) { return kept->call(std::move(arguments)...); });
+    auto running = guarded<ModelExtension, T>(*kept->binding, kept->verb,
+                                              [&](ModelExtension&) { return kept->call(std::move(arguments)...); });
     co_return co_await std::move(running);
 }
 

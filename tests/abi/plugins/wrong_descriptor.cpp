@@ -1,3 +1,4 @@
+#include "drover/engine/extension.hpp"
 #include "drover/plugin.hpp"
 #include "drover/services/event_bus.hpp"
 #include "drover/services/lock.hpp"
@@ -36,6 +37,20 @@ std::vector<Option> options() {
     if (kMistake == "option_twice") return {text("one", "", "The first."), text("one", "", "The second.")};
     if (kMistake == "wrong_default") return {integer("threads", 99, 1, 8, "How many threads work.")};
     if (kMistake == "option_without_summary") return {text("quiet", "", "")};
+    if (kMistake == "two_stars") return {text("wide", "", "Too wide.").at_key("a.*.b.*")};
+    return {};
+}
+
+std::vector<ProvidedService> provides() {
+    if (kMistake == "service_twice") return {service<LockService>(), service<LockService>()};
+    if (kMistake == "service_without_slot") return {service<ModelExtension>()};
+    return {service<LockService>()};
+}
+
+std::vector<ProvidedService> extends() {
+    if (kMistake == "extends_twice") return {extension<ModelExtension>(), extension<ModelExtension>()};
+    if (kMistake == "extension_with_slot") return {service<EventBus>()};
+    if (kMistake == "extends_without_object") return {extension<ModelExtension>()};
     return {};
 }
 
@@ -44,11 +59,12 @@ std::vector<Option> options() {
 DROVER_PLUGIN("test.descriptor", "1.2.3",
               {
                   .summary = kMistake == "no_summary" ? "" : "A plugin with a mistake in its descriptor",
-                  .provides = if_mistake<ProvidedService>("service_twice",
-                                                          {service<LockService>(), service<LockService>()},
-                                                          {service<LockService>()}),
+                  .provides = provides(),
                   .needs = if_mistake<NeededService>("need_twice", {need<EventBus>(), need<EventBus>()}),
                   .options = options(),
+                  .extends = extends(),
+                  .collects = if_mistake<CollectedInterface>("collects_twice",
+                                                             {collect<ModelExtension>(), collect<ModelExtension>()}),
                   .create = kMistake == "no_create"
                                 ? std::function<Result<std::unique_ptr<Plugin>>(const Config&, Context&)>()
                                 : [](const Config&, Context&) -> Result<std::unique_ptr<Plugin>> {

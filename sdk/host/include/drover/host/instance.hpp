@@ -27,7 +27,7 @@ struct HostServices {
     std::shared_ptr<const std::vector<ResourceType>> resource_types;  // owners of these: every holder of this struct
     std::shared_ptr<const std::vector<ApiType>> api_types{};          // none: empty
     std::shared_ptr<const std::vector<ProcessDefinition>> processes{};
-    std::function<std::vector<KnownSetting>()> settings{};                        // none: nothing is known
+    std::function<std::vector<KnownSetting>()> settings{};                     // none: nothing is known
     std::function<void(std::map<std::string, std::string>)> offer_settings{};  // none: dropped
     std::function<std::vector<PluginStatus>()> composition;
 };
