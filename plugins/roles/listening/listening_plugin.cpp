@@ -2,11 +2,12 @@
 
 namespace drover::roles {
 
-ListeningPlugin::ListeningPlugin(Context& context, std::string key, HttpListenOptions options)
-    : context_(context), key_(std::move(key)), options_(std::move(options)) {}
+ListeningPlugin::ListeningPlugin(Context& context, std::string key, HttpListenOptions options, bool authenticates)
+    : context_(context), key_(std::move(key)), options_(std::move(options)), authenticates_(authenticates) {}
 
 Result<void> ListeningPlugin::start(Deadline deadline) {
-    if (auto allowed = check_loopback_only(options_.address, key_); !allowed) return allowed;
+    if (!authenticates_)
+        if (auto allowed = check_loopback_only(options_.address, key_); !allowed) return allowed;
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left(context_.clock()));
     auto listener = block_on(context_.executor(),
                              context_.get<HttpFront>().listen(
@@ -30,8 +31,10 @@ Result<void> ListeningPlugin::stop(Deadline) {
 }
 
 Async<Result<HttpReply>> ListeningPlugin::guarded_answer(HttpRequest request) {
-    if (auto local = check_local_origin(request); !local)
-        co_return HttpReply(text_response(403, local.error().describe() + "\n"));
+    if (!authenticates_) {
+        if (auto local = check_local_origin(request); !local)
+            co_return HttpReply(text_response(403, local.error().describe() + "\n"));
+    }
     co_return co_await answer(std::move(request));
 }
 

@@ -39,6 +39,8 @@ struct ApiRequest {
     Caller caller;
     std::string method;  ///< with `_method` applied
     std::string base;    ///< "http://host:8080/v1"
+    std::string url;     ///< of the request, without its query
+    std::string client_ip;
     std::string type;    ///< of the path, resolved: "container"; empty when unset
     std::string id;      ///< as sent
     std::string link;
@@ -67,6 +69,7 @@ public:
 
     /// Before `start`.
     void set_endpoint(std::string type, Endpoint endpoint);
+    /// Never fails: what goes wrong is an error of the API.
     Async<Result<HttpReply>> answer(HttpRequest request);
 
     /// A row as `caller` sees it, with `includes`; null when it does not.
