@@ -69,8 +69,7 @@ protected:
         ASSERT_TRUE(run(answerer_.publish(std::move(reply))));
     }
     Pending<Event> ask(Event event, RequestOptions options) {
-        return Pending<Event>(backend_.executor(),
-                              [this, event, options] { return asker_.request(event, options); });
+        return Pending<Event>(backend_.executor(), [this, event, options] { return asker_.request(event, options); });
     }
     static RequestOptions tries(int count, std::chrono::milliseconds timeout) {
         RequestOptions options;

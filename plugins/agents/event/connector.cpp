@@ -101,8 +101,8 @@ private:
     const std::int64_t agent_;
     const DeliverToAgent deliver_;
     std::mutex mutex_;
-    bool closed_ = false;                                            // guarded by mutex_
-    std::uint64_t next_ = 0;                                         // guarded by mutex_
+    bool closed_ = false;                                             // guarded by mutex_
+    std::uint64_t next_ = 0;                                          // guarded by mutex_
     std::unordered_map<std::uint64_t, std::shared_ptr<Call>> calls_;  // guarded by mutex_
 };
 

@@ -134,14 +134,16 @@ private:
 
 Simulator::Simulator(Context& context, Behaviour behaviour, std::size_t remembered)
     : behaviour_(behaviour),
-      shared_{context.clock(), CarriedOut(remembered),
-              context.metrics().counter("drover_simulator_commands_total", "Commands that simulated agents carried out."),
-              context.metrics().counter("drover_simulator_repeated_total",
-                                        "Commands that simulated agents had carried out before."),
-              context.metrics().counter("drover_simulator_failed_total",
-                                        "Commands that simulated agents answered with an error."),
-              context.metrics().counter("drover_simulator_busy_total",
-                                        "Commands for which simulated agents had no time.")} {}
+      shared_{
+          context.clock(),
+          CarriedOut(remembered),
+          context.metrics().counter("drover_simulator_commands_total", "Commands that simulated agents carried out."),
+          context.metrics().counter("drover_simulator_repeated_total",
+                                    "Commands that simulated agents had carried out before."),
+          context.metrics().counter("drover_simulator_failed_total",
+                                    "Commands that simulated agents answered with an error."),
+          context.metrics().counter("drover_simulator_busy_total",
+                                    "Commands for which simulated agents had no time.")} {}
 
 Async<Result<std::shared_ptr<AgentConnection>>> Simulator::open(AgentTarget agent, DeliverToAgent, Deadline) {
     const auto behaviour = behaviour_of(behaviour_, agent.uri, agent.data);

@@ -97,7 +97,8 @@ Result<Behaviour> behaviour_of(Behaviour base, std::string_view uri, const json:
     if (!of_data || !of_data->is_object()) return base;
     for (const auto& [name, value] : of_data->get_object()) {
         if (value.is_null()) continue;
-        if (auto good = set(base, name, text_of(value)); !good) return good.error().in("the data of agent " + std::string(uri));
+        if (auto good = set(base, name, text_of(value)); !good)
+            return good.error().in("the data of agent " + std::string(uri));
     }
     return base;
 }

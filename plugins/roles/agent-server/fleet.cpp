@@ -55,8 +55,8 @@ Fleet::Fleet(Context& context, GroupOwner& groups, Options options)
       options_(options),
       tasks_(context.executor()),
       connected_(context.metrics().gauge("drover_agents_connected", "Agents to which a connection is open.")),
-      latency_(context.metrics().histogram("drover_agent_command_seconds",
-                                           "From a request for an agent to its answer.")) {
+      latency_(
+          context.metrics().histogram("drover_agent_command_seconds", "From a request for an agent to its answer.")) {
     Events::Options of_events;
     of_events.server_id = context.server().id;
     events_ = std::make_shared<Events>(context.get<EventBus>(), clock_, context.tasks(), log_, of_events);
@@ -133,13 +133,15 @@ private:
     EntryPtr entry_;
 };
 
-Async<Result<Event>> Fleet::call(AgentTarget agent, Event command, std::chrono::milliseconds timeout,
-                                 std::function<void(const Event&)> on_progress) {
+Async<Result<Event>> Fleet::call(AgentTarget agent, TimePoint known_at, Event command,
+                                 std::chrono::milliseconds timeout, std::function<void(const Event&)> on_progress) {
     const auto id = agent.id;
     const auto deadline = Deadline::in(clock_, timeout);
     EntryPtr entry;
     {
         const std::lock_guard lock(mutex_);
+        if (const auto closed = closed_.find(id); closed != closed_.end() && closed->second >= known_at)
+            co_return Error(Errc::unavailable, "agent " + std::to_string(id) + " was closed");
         auto& found = entries_[id];
         if (!found) found = std::make_shared<Entry>();
         if (found->under_way >= options_.per_agent)
@@ -263,6 +265,7 @@ Async<Result<void>> Fleet::forget_others(std::vector<std::int64_t> active) {
                 !std::binary_search(active.begin(), active.end(), id))
                 others.emplace_back(id, entry);
         for (const auto& [id, entry] : others) entries_.erase(id);
+        std::erase_if(closed_, [&](const auto& one) { return one.second < before; });
     }
     for (const auto& [id, entry] : others) {
         ConnectionPtr connection;

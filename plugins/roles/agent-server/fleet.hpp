@@ -44,8 +44,8 @@ struct PingRecord {
 class Fleet {
 public:
     struct Options {
-        std::size_t per_agent = 64;       ///< commands under way to one agent
-        std::size_t under_way = 20'000;   ///< requests under way to all
+        std::size_t per_agent = 64;      ///< commands under way to one agent
+        std::size_t under_way = 20'000;  ///< requests under way to all
     };
     Fleet(Context& context, GroupOwner& groups, Options options);
     ~Fleet();
@@ -58,7 +58,8 @@ public:
     Async<Result<void>> stop(Deadline deadline);
 
     /// Sends one command over the agent's connection, which is opened when there is none. See AgentConnection::call.
-    Async<Result<Event>> call(AgentTarget agent, Event command, std::chrono::milliseconds timeout,
+    /// `known_at`: when the agent's row was read; unavailable when it was closed since.
+    Async<Result<Event>> call(AgentTarget agent, TimePoint known_at, Event command, std::chrono::milliseconds timeout,
                               std::function<void(const Event&)> on_progress);
 
     /// Remembers an agent that is to be pinged; false when its last ping is still under way.
@@ -83,7 +84,7 @@ private:
     Async<void> take(Event request);
     /// True when it was answered, or is not this server's to answer.
     Async<Result<bool>> answer(Event request);
-    Async<Result<Event>> execute(AgentRow agent, Event command, Event request);
+    Async<Result<Event>> execute(AgentRow agent, TimePoint known_at, Event command, Event request);
     Async<Result<AgentRow>> row(std::int64_t agent);
     Async<Result<void>> close_agent(Event request);
     Async<Result<void>> reply(Event request, Event answered);
@@ -111,9 +112,10 @@ private:
     Histogram& latency_;
 
     mutable std::mutex mutex_;
-    bool draining_ = false;                                   // guarded by mutex_
-    std::unordered_map<std::int64_t, EntryPtr> entries_;      // guarded by mutex_, with what the entries hold
-    std::unordered_map<std::string, bool> requests_;          // guarded by mutex_; by id: whether it came again
+    bool draining_ = false;                               // guarded by mutex_
+    std::unordered_map<std::int64_t, EntryPtr> entries_;  // guarded by mutex_, with what the entries hold
+    std::unordered_map<std::int64_t, TimePoint> closed_;  // guarded by mutex_; agents closed lately, and when
+    std::unordered_map<std::string, bool> requests_;      // guarded by mutex_; by id: whether it came again
 };
 
 }  // namespace drover::roles

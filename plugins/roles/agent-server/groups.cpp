@@ -26,8 +26,9 @@ Result<std::unique_ptr<GroupOwner>> GroupOwner::make(const std::vector<std::stri
         else if (word == "!") owner->ungrouped_ = true;
         else if (read.ec == std::errc() && read.ptr == word.data() + word.size() && id > 0) owner->ids_.insert(id);
         else
-            return Error(Errc::invalid, "agent.groups has \"" + word.substr(0, 40) +
-                                            "\"; expected '*' for all, '!' for agents without a group, or ids of groups");
+            return Error(Errc::invalid,
+                         "agent.groups has \"" + word.substr(0, 40) +
+                             "\"; expected '*' for all, '!' for agents without a group, or ids of groups");
     }
     return owner;
 }
@@ -81,9 +82,8 @@ Async<Result<void>> GroupOwner::release() {
 
 std::size_t GroupOwner::owned() const {
     const std::lock_guard lock(mutex_);
-    return static_cast<std::size_t>(std::count_if(known_.begin(), known_.end(), [](const auto& one) {
-        return one.second.lease && !one.second.lease->lost();
-    }));
+    return static_cast<std::size_t>(std::count_if(
+        known_.begin(), known_.end(), [](const auto& one) { return one.second.lease && !one.second.lease->lost(); }));
 }
 
 }  // namespace drover::roles

@@ -69,7 +69,8 @@ std::optional<Duration> Pings::interval() const {
     if (text.empty()) return std::nullopt;
     double seconds = 0;
     const auto read = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    const bool good = read.ec == std::errc() && read.ptr == text.data() + text.size() && seconds > 0 && seconds < 86'400;
+    const bool good =
+        read.ec == std::errc() && read.ptr == text.data() + text.size() && seconds > 0 && seconds < 86'400;
     if (!good) return kInterval;
     return std::max(kShortestInterval, std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds)));
 }
@@ -97,7 +98,8 @@ Async<void> Pings::run() {
                     auto slept = co_await sleep_until(clock_, Deadline(begun + turn.offset));
                     if (!slept) co_return;
                 }
-                tasks_.spawn("agents.ping", [this, agent = std::move(turn.agent)] { return ping(agent); });
+                tasks_.spawn("agents.ping",
+                             [this, begun, agent = std::move(turn.agent)] { return ping(agent, begun); });
             }
             auto forgotten = co_await fleet_.forget_others(std::move(active));
             if (!forgotten && forgotten.error().code() == Errc::cancelled) co_return;
@@ -137,7 +139,7 @@ Async<Result<std::vector<Pings::Turn>>> Pings::turns(Duration round) {
     co_return due;
 }
 
-Async<Result<Event>> Pings::ask(AgentTarget agent, bool stats, bool resources) {
+Async<Result<Event>> Pings::ask(AgentTarget agent, TimePoint known_at, bool stats, bool resources) {
     Event event;
     event.id = new_uuid();
     event.name = "ping";
@@ -153,7 +155,7 @@ Async<Result<Event>> Pings::ask(AgentTarget agent, bool stats, bool resources) {
     Result<Event> reply = Error(Errc::timeout, "the ping was not sent");
     for (int tried = 0; tried < kTries; ++tried) {
         const auto next = Deadline::in(clock_, timeout).earlier(until);
-        auto calling = fleet_.call(agent, event, timeout, {});
+        auto calling = fleet_.call(agent, known_at, event, timeout, {});
         reply = co_await std::move(calling);
         if (reply || reply.error().code() == Errc::cancelled || reply.error().code() == Errc::invalid) break;
         if (reply.error().code() == Errc::timeout || tried + 1 == kTries) continue;
@@ -163,7 +165,7 @@ Async<Result<Event>> Pings::ask(AgentTarget agent, bool stats, bool resources) {
     co_return reply;
 }
 
-Async<void> Pings::ping(AgentTarget agent) {
+Async<void> Pings::ping(AgentTarget agent, TimePoint known_at) {
     PingRecord record;
     if (!fleet_.begin_ping(agent, record)) co_return;
     struct Leave {
@@ -181,7 +183,7 @@ Async<void> Pings::ping(AgentTarget agent) {
     const bool stats = of_round("agent.ping.stats.every", 60);
     const bool resources = of_round("agent.ping.resources.every", 15);
     ++record.count;
-    auto asking = ask(std::move(agent), stats, resources);
+    auto asking = ask(std::move(agent), known_at, stats, resources);
     auto reply = co_await std::move(asking);
     if (reply && reply->transitioning != Transitioning::error) {
         answered_.add();

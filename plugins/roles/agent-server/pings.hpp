@@ -28,8 +28,8 @@ private:
     };
     Async<void> run();
     Async<Result<std::vector<Turn>>> turns(Duration interval);
-    Async<void> ping(AgentTarget agent);
-    Async<Result<Event>> ask(AgentTarget agent, bool stats, bool resources);
+    Async<void> ping(AgentTarget agent, TimePoint known_at);
+    Async<Result<Event>> ask(AgentTarget agent, TimePoint known_at, bool stats, bool resources);
     /// Whether what the agent reported was taken, or is nothing new.
     Async<Result<void>> report(std::int64_t agent, Event reply, PingRecord* record);
     Async<Result<void>> reconnect(std::int64_t agent);

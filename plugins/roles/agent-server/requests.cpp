@@ -125,7 +125,7 @@ Async<Result<bool>> Fleet::answer(Event request) {
         if (!refused) co_return refused.error();
         co_return true;
     }
-    auto executing = execute(std::move(*agent), std::move(*command), request);
+    auto executing = execute(std::move(*agent), begun, std::move(*command), request);
     auto answered = co_await std::move(executing);
     latency_.observe(std::chrono::duration<double>(clock_.now() - begun).count());
     if (!answered) {
@@ -146,7 +146,7 @@ Async<Result<bool>> Fleet::answer(Event request) {
     co_return true;
 }
 
-Async<Result<Event>> Fleet::execute(AgentRow agent, Event command, Event request) {
+Async<Result<Event>> Fleet::execute(AgentRow agent, TimePoint known_at, Event command, Event request) {
     if (command.id.empty()) command.id = new_uuid();
     if (!command.timeout_millis) command.timeout_millis = request.timeout_millis;
     if (!command.timeout_millis) command.timeout_millis = kDefaultTimeout.count();
@@ -166,7 +166,7 @@ Async<Result<Event>> Fleet::execute(AgentRow agent, Event command, Event request
         std::function<void(const Event&)> on_progress = [this, asked](const Event& progress) {
             tasks_.spawn("agents.progress", [this, asked, progress] { return tell_progress(asked, progress); });
         };
-        auto calling = call(agent.target, command, left, std::move(on_progress));
+        auto calling = call(agent.target, known_at, command, left, std::move(on_progress));
         auto reply = co_await std::move(calling);
         if (reply) co_return reply;
         const auto code = reply.error().code();
@@ -224,6 +224,7 @@ Async<Result<void>> Fleet::close_agent(Event request) {
     ConnectionPtr connection;
     {
         const std::lock_guard lock(mutex_);
+        closed_[*id] = clock_.now();
         const auto found = entries_.find(*id);
         if (found != entries_.end()) {
             entry = found->second;

@@ -39,9 +39,9 @@ private:
     const Logger log_;
     const std::function<std::chrono::milliseconds()> interval_;
     std::mutex mutex_;
-    Resources changed_;           // guarded by mutex_
-    std::optional<Lease> lease_;  // guarded by mutex_
-    std::deque<Resources> unled_; // touched by publish alone: the last seconds in which another server led
+    Resources changed_;            // guarded by mutex_
+    std::optional<Lease> lease_;   // guarded by mutex_
+    std::deque<Resources> unled_;  // touched by publish alone: the last seconds in which another server led
 };
 
 }  // namespace drover::rest

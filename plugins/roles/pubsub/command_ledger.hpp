@@ -50,7 +50,7 @@ private:
 
     const std::size_t most_;
     mutable std::mutex mutex_;
-    std::unordered_map<std::string, std::vector<Entry>> entries_;                 // guarded by mutex_; by command id
+    std::unordered_map<std::string, std::vector<Entry>> entries_;                  // guarded by mutex_; by command id
     std::set<std::pair<TimePoint, std::pair<std::string, std::int64_t>>> expiry_;  // guarded by mutex_
 };
 

@@ -185,7 +185,8 @@ Async<Result<std::optional<HttpReply>>> PubSub::State::check_reply(ApiRequestPtr
         HttpResponse again{201, {{"Content-Type", "application/json; charset=utf-8"}}, echo(*request, event)};
         co_return Answer(HttpReply(std::move(again)));
     }
-    co_return forbidden(std::string(to_string(verdict)), "No command that waits for this reply was sent to this agent.");
+    co_return forbidden(std::string(to_string(verdict)),
+                        "No command that waits for this reply was sent to this agent.");
 }
 
 Async<Result<HttpReply>> PubSub::State::publish(ApiRequestPtr request) {

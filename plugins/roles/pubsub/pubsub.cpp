@@ -28,8 +28,8 @@ Async<Result<HttpReply>> server_stops() { co_return HttpReply(error_response(503
 
 }  // namespace
 
-PubSub::State::State(RestApi& rest, Context& with, Engine& with_engine, Store& store, EventBus& bus,
-                     LockService* locks, PubSubOptions with_options)
+PubSub::State::State(RestApi& rest, Context& with, Engine& with_engine, Store& store, EventBus& bus, LockService* locks,
+                     PubSubOptions with_options)
     : api(rest),
       context(with),
       engine(with_engine),
@@ -38,8 +38,8 @@ PubSub::State::State(RestApi& rest, Context& with, Engine& with_engine, Store& s
       clock(with.clock()),
       events(bus, with.clock(), with.tasks(), with.log(), {.server_id = with.server().id, .queue = options.queue}),
       accounts(store, with.clock()),
-      subscribers(with.metrics().gauge("drover_subscribers", "Streams of events that are open.",
-                                       {{"port", options.name}})),
+      subscribers(
+          with.metrics().gauge("drover_subscribers", "Streams of events that are open.", {{"port", options.name}})),
       delivered(with.metrics().counter("drover_events_delivered_total", "Events that were sent to subscribers.",
                                        {{"port", options.name}})) {
     if (!options.publishes_changes || !locks) return;

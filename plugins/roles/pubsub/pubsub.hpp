@@ -14,8 +14,8 @@
 namespace drover::rest {
 
 struct PubSubOptions {
-    std::string name;          ///< of the port, for metrics: "api", "agent"
-    std::size_t queue = 1'000; ///< events that wait for one subscriber; one that falls behind further is cut
+    std::string name;                ///< of the port, for metrics: "api", "agent"
+    std::size_t queue = 1'000;       ///< events that wait for one subscriber; one that falls behind further is cut
     bool publishes_changes = false;  ///< turns state.change and api.change into resource.change (one server at a time)
 };
 

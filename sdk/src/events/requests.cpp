@@ -84,7 +84,8 @@ Async<Result<Event>> Events::State::request(Event event, RequestOptions how) {
     event.reply_to = reply_name;
     if (!event.time) event.time = clock.wall();
     if (!event.timeout_millis) event.timeout_millis = how.timeout.count();
-    const auto one_try = std::chrono::milliseconds(std::clamp<std::int64_t>(*event.timeout_millis, 1, kLongestTry.count()));
+    const auto one_try =
+        std::chrono::milliseconds(std::clamp<std::int64_t>(*event.timeout_millis, 1, kLongestTry.count()));
     const int tries = std::clamp(how.retries, 1, kMostTries);
     const auto topic = how.topic.empty() ? topic_of_event(event.name) : how.topic;
 

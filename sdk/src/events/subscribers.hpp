@@ -78,8 +78,8 @@ private:
     void for_each_candidate(std::string_view name, F use) const;
 
     std::unordered_map<Id, Entry> entries_;
-    ByText exact_;         // by pattern without a wildcard
-    ByText by_qualifiers_; // patterns with one, but none behind the first ';': by what is there
+    ByText exact_;          // by pattern without a wildcard
+    ByText by_qualifiers_;  // patterns with one, but none behind the first ';': by what is there
     Ids rest_;
 };
 

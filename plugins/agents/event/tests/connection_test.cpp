@@ -53,9 +53,10 @@ TEST_F(EventConnectionTest, HandsCommandsOnAndGivesBackWhatCame) {
     ASSERT_TRUE(reply) << reply.error();
     EXPECT_EQ(reply->transitioning, Transitioning::error);
     EXPECT_EQ(told, 1);
-    const auto lost = open([](Event, std::chrono::milliseconds, std::function<void(const Event&)>) -> Async<Result<Event>> {
-        co_return Error(Errc::timeout, "nobody");
-    });
+    const auto lost =
+        open([](Event, std::chrono::milliseconds, std::function<void(const Event&)>) -> Async<Result<Event>> {
+            co_return Error(Errc::timeout, "nobody");
+        });
     EXPECT_EQ(run(lost->call(ping(), 1s, {})).error().code(), Errc::timeout);
 }
 

@@ -53,9 +53,9 @@ protected:
 TEST(SimulatorOptions, UriAndDataChangeWhatTheyName) {
     Behaviour base;
     base.latency = 5ms;
-    const auto changed =
-        behaviour_of(base, "sim://rack?failure-rate=0.5&hosts=4&unknown=1&flag",
-                     json::object{{kDataKey, json::object{{"storagePoolsPerHost", 2}, {"hosts", 3}, {"jitter", "1s"}}}});
+    const auto changed = behaviour_of(
+        base, "sim://rack?failure-rate=0.5&hosts=4&unknown=1&flag",
+        json::object{{kDataKey, json::object{{"storagePoolsPerHost", 2}, {"hosts", 3}, {"jitter", "1s"}}}});
     ASSERT_TRUE(changed) << changed.error();
     EXPECT_EQ(changed->latency, 5ms);
     EXPECT_EQ(changed->jitter, 1s);
@@ -66,8 +66,9 @@ TEST(SimulatorOptions, UriAndDataChangeWhatTheyName) {
 }
 
 TEST(SimulatorOptions, WrongOnesAreRefusedByName) {
-    for (const auto* uri : {"sim://r?latency=fast", "sim://r?latency=2h", "sim://r?failure-rate=2", "sim://r?busy-rate=-1",
-                            "sim://r?hosts=1001", "sim://r?hosts=many", "sim://r?pools-per-host=", "sim://r?busy-rate=nan"}) {
+    for (const auto* uri :
+         {"sim://r?latency=fast", "sim://r?latency=2h", "sim://r?failure-rate=2", "sim://r?busy-rate=-1",
+          "sim://r?hosts=1001", "sim://r?hosts=many", "sim://r?pools-per-host=", "sim://r?busy-rate=nan"}) {
         const auto refused = behaviour_of(Behaviour{}, uri, {});
         ASSERT_FALSE(refused) << uri;
         EXPECT_EQ(refused.error().code(), Errc::invalid);
@@ -105,7 +106,11 @@ TEST_F(SimulatorTest, AnswersAPingWithPoolsBeforeTheirHost) {
         uuids.push_back(json::value_to<std::string>(one.at("uuid")));
     }
     EXPECT_EQ(uuids, (std::vector<std::string>{"rack-0-0", "rack-0-1", "rack-0", "rack-1-0", "rack-1-1", "rack-1"}));
-    EXPECT_TRUE(call(agent, command("ping", "q", {{"options", json::object{}}})).value().data.at("resources").as_array().empty());
+    EXPECT_TRUE(call(agent, command("ping", "q", {{"options", json::object{}}}))
+                    .value()
+                    .data.at("resources")
+                    .as_array()
+                    .empty());
 }
 
 TEST_F(SimulatorTest, FailsWhatAsksForIt) {
