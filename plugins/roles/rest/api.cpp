@@ -39,7 +39,9 @@ RestApi::RestApi(Context& context, Engine& engine, Store& store, Options options
     const auto own = [&](const char* type, auto answer) {
         state->endpoints[type] = [state, answer](ApiRequestPtr request) -> Async<Result<HttpReply>> {
             const auto set = state->sets().of(request->caller.kind);
-            auto reply = co_await answer(state, Ask{request, set, set->find(request->type)});
+            Ask ask{request, set, set->find(request->type)};
+            auto answering = answer(state, std::move(ask));
+            auto reply = co_await std::move(answering);
             if (!reply) co_return reply.error();
             co_return HttpReply(std::move(*reply));
         };
