@@ -3,14 +3,17 @@
 #include <memory>
 
 #include "allocator/ledger.hpp"
-#include "drover/context.hpp"
+#include "drover/blocking.hpp"
+#include "drover/log.hpp"
+#include "drover/metrics.hpp"
 
 namespace drover::cloud {
 
 /// What all parts of the plugin share on one server.
 /// Thread-safety: every member may be used from any thread.
 struct Cloud {
-    explicit Cloud(Context& context);
+    /// `threads` is for what takes long on a thread: hashing secrets, looking names up.
+    Cloud(Clock& with, Logger logger, Metrics& metrics, std::unique_ptr<BlockingPool> threads);
 
     Clock& clock;
     Logger log;
@@ -24,8 +27,7 @@ struct Cloud {
     Counter& placement_conflicts;
     Histogram& placement_seconds;
 
-    /// For what takes long on a thread: hashing secrets, looking names up. Closed by the plugin's `stop`.
-    std::unique_ptr<BlockingPool> pool;
+    std::unique_ptr<BlockingPool> pool;  ///< closed by the plugin's `stop`
 };
 
 using CloudPtr = std::shared_ptr<Cloud>;  // owners: the plugin and the logic, filters and reports it has given out

@@ -13,9 +13,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr std::size_t kThreads = 2;
+constexpr std::size_t kQueue = 256;
+
 class CloudPlugin final : public Plugin, public ModelExtension {
 public:
-    explicit CloudPlugin(Context& context) : cloud_(std::make_shared<Cloud>(context)) {}
+    explicit CloudPlugin(Context& context)
+        : cloud_(std::make_shared<Cloud>(context.clock(), context.log(), context.metrics(),
+                                         context.make_blocking_pool(kThreads, kQueue))) {}
 
     std::vector<Offer> offers() override { return {offer<ModelExtension>(*this)}; }
     Result<void> stop(Deadline deadline) override {

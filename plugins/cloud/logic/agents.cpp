@@ -53,7 +53,6 @@ Async<Result<void>> wait_for_resources(ProcessRunPtr run, std::vector<Reported> 
             pending += *count;
         }
         if (pending == 0) co_return ok;
-        run->progress("waiting for " + std::to_string(pending) + " reported resources", 50);
         if (until.passed(run->clock()))
             co_return Error(Errc::busy, std::to_string(pending) + " of the agent's resources are not active yet",
                             "The activation is tried again.");

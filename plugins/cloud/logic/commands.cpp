@@ -43,6 +43,8 @@ Async<Result<LogicResult>> command(ProcessRunPtr run, std::string event, std::st
     asked.name = std::move(event);
     asked.resource_type = type;
     asked.resource_id = run->resource().id();
+    if (const auto* tried = run->data().if_contains(kTryKey); tried && tried->is_int64())
+        asked.step = std::to_string(tried->as_int64());
     asked.data[type] = std::move(*payload);
     asked.data["version"] = command_version(run->resource());
     auto commanding = run->command(std::move(asked));

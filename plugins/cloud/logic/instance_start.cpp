@@ -5,7 +5,11 @@
 namespace drover::cloud {
 namespace {
 
-constexpr const char* kTryKey = "computeTry";
+/// How often agents have refused to start the machine, in this process.
+std::int64_t tries_of(ProcessRun& run) {
+    const auto* counted = run.data().if_contains(kTryKey);
+    return counted && counted->is_int64() ? counted->as_int64() : 0;
+}
 
 /// How often agents may refuse to start the machine: its own number, or the deployment's.
 std::int64_t most_tries(const ProcessRun& run) {
@@ -50,10 +54,8 @@ Async<Result<LogicResult>> give_up(ProcessRunPtr run, Error why) {
 /// Place and storage.
 Async<Result<void>> prepare(ProcessRunPtr run) {
     const auto id = run->resource().id();
-    run->progress("finding a place", 10);
     auto allocated = co_await run->run("instance.allocate", id);
     if (!allocated) co_return allocated.error();
-    run->progress("creating storage", 40);
     auto volumes = co_await find_live(run, "volume", "instanceId", id);
     if (!volumes) co_return volumes.error();
     for (const auto& volume : *volumes) {
@@ -69,10 +71,12 @@ Async<Result<void>> prepare(ProcessRunPtr run) {
 
 /// The machine itself.
 Async<Result<void>> compute(ProcessRunPtr run) {
-    run->progress("starting the machine", 70);
     auto maps = co_await find_live(run, "instanceHostMap", "instanceId", run->resource().id());
     if (!maps) co_return maps.error();
-    co_return co_await run_each(run, "instancehostmap.activate", std::move(*maps));
+    // Each try is a command of its own: an agent that remembers what it answered shall think again.
+    json::object data;
+    data[kTryKey] = tries_of(*run);
+    co_return co_await run_each(run, "instancehostmap.activate", std::move(*maps), std::move(data));
 }
 
 Async<Result<LogicResult>> instance_start(ProcessRunPtr run) {
@@ -86,9 +90,8 @@ Async<Result<LogicResult>> instance_start(ProcessRunPtr run) {
     if (running) co_return done();
     if (!is_event_error(running.error())) co_return running.error();
 
-    auto& counted = run->data()[kTryKey];
-    const auto tries = (counted.is_int64() ? counted.as_int64() : 0) + 1;
-    counted = tries;
+    const auto tries = tries_of(*run) + 1;
+    run->data()[kTryKey] = tries;
     auto saved = co_await run->save_data();
     if (!saved) co_return saved.error();
     if (tries < most_tries(*run)) co_return running.error();

@@ -64,6 +64,7 @@ inline Logic handler(std::string name, std::vector<std::string> processes, Logic
 /// Keys under which clients and the processes' data know parts of the logic. They stand in stored data.
 inline constexpr const char* kInstanceStartKey = "io.cattle.platform.process.instance.InstanceStart";
 inline constexpr const char* kInstanceCreateKey = "io.cattle.platform.process.instance.InstanceCreate";
+inline constexpr const char* kTryKey = "computeTry";
 inline constexpr const char* kAllocatorKey = "io.cattle.platform.allocator.dao.impl.AllocatorDaoImpl";
 
 }  // namespace drover::cloud
