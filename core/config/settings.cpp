@@ -65,7 +65,10 @@ std::map<std::string, std::string> Settings::values_of(const std::string& instan
             continue;
         }
         const auto found = settings_.find(key_of(instance, option));
-        if (found != settings_.end() && found->second.value) values[option.name] = *found->second.value;
+        if (found == settings_.end()) continue;
+        // Where nobody gave one, each of the plugins that share a key has its own default.
+        const auto& value = found->second.source == "default" ? option.fallback : found->second.value;
+        if (value) values[option.name] = *value;
     }
     return values;
 }

@@ -137,20 +137,42 @@ private:
                     const KnownKey entry{key_of(instance.name, option), option,
                                          plugin->note.id + " as " + instance.name};
                     if (option.is_pattern()) patterns_.push_back(entry);
-                    else known_.emplace(entry.key, entry);
+                    else if (!known_.emplace(entry.key, entry).second) shared_.emplace(entry.key, option);
                 }
             }
         }
+        // What one of several plugins cannot change while it runs, none of them changes.
+        for (const auto& [key, option] : shared_)
+            if (!option.is_live) known_.at(key).option.is_live = false;
     }
 
-    /// The pattern that `key` matches; null when there is none.
-    const KnownKey* pattern_of(const std::string& key) const {
-        for (const auto& pattern : patterns_)
-            if (star_of(pattern.key, key)) return &pattern;
-        return nullptr;
+    /// As what a key that matches a pattern is known; none when it matches none.
+    std::optional<KnownKey> matched(const std::string& key) const {
+        std::optional<KnownKey> found;
+        for (const auto& pattern : patterns_) {
+            if (!star_of(pattern.key, key)) continue;
+            if (!found) found = KnownKey{key, pattern.option, pattern.declared_by};
+            else if (!pattern.option.is_live) found->option.is_live = false;
+        }
+        return found;
     }
-    void add_known(const std::string& key, const KnownKey& pattern) {
-        known_.emplace(key, KnownKey{key, pattern.option, pattern.declared_by});
+    /// Every option that a key is for: plugins may share one.
+    std::vector<const Option*> options_of(const KnownKey& entry) const {
+        std::vector<const Option*> options;
+        if (entry.option.is_pattern()) {
+            for (const auto& pattern : patterns_)
+                if (star_of(pattern.key, entry.key)) options.push_back(&pattern.option);
+            return options;
+        }
+        options.push_back(&entry.option);
+        const auto [begin, end] = shared_.equal_range(entry.key);
+        for (auto one = begin; one != end; ++one) options.push_back(&one->second);
+        return options;
+    }
+    Result<void> check_value(const KnownKey& entry, const std::string& value) const {
+        for (const auto* option : options_of(entry))
+            if (auto parsed = parse_option(*option, value); !parsed) return parsed.error();
+        return ok;
     }
 
     void check_named() {
@@ -158,7 +180,7 @@ private:
         for (const auto& [key, entry] : known_) known_keys.push_back(key);
         for (const auto& [key, value] : given_.named()) {
             if (known_.contains(key)) continue;
-            if (const auto* pattern = pattern_of(key)) add_known(key, *pattern);
+            if (const auto entry = matched(key)) known_.emplace(key, *entry);
             else complain_of(key, value.source, known_keys);
         }
     }
@@ -212,7 +234,8 @@ private:
             auto star = star_of(fold_key(pattern.key), folded);
             if (!star) continue;
             std::replace(star->begin(), star->end(), '_', '.');
-            add_known(with_star(pattern.key, *star), pattern);
+            const auto key = with_star(pattern.key, *star);
+            known_.emplace(key, matched(key).value());
             return true;
         }
         return false;
@@ -221,16 +244,16 @@ private:
     void check_stored() {
         for (const auto& [key, value] : stored_) {
             const auto found = known_.find(key);
-            const auto* entry = found != known_.end() ? &found->second : pattern_of(key);
+            const auto entry = found != known_.end() ? std::optional(found->second) : matched(key);
             if (!entry) {
                 ignored_.push_back({key, "nobody declares it"});
             } else if (!entry->option.is_live) {
                 ignored_.push_back({key, "it cannot change while the server runs: give it in the configuration"});
-            } else if (const auto parsed = parse_option(entry->option, value); !parsed) {
-                ignored_.push_back({key, parsed.error().message()});
+            } else if (const auto good = check_value(*entry, value); !good) {
+                ignored_.push_back({key, good.error().message()});
             } else {
                 taken_.insert(key);
-                if (found == known_.end()) add_known(key, *entry);
+                known_.emplace(key, *entry);
             }
         }
     }
@@ -245,24 +268,11 @@ private:
             } else if (value) {
                 setting.value = std::move(value->value);
                 setting.source = std::move(value->source);
-                check_value(setting);
+                if (const auto good = check_value(entry, *setting.value); !good)
+                    complain(setting.source + ": " + key + ": " + good.error().describe());
             }
             settings_.settings_.emplace(key, std::move(setting));
         }
-    }
-    /// Against every option that the key is for.
-    void check_value(const Setting& setting) {
-        const auto complain_unless = [&](const Option& option) {
-            const auto parsed = parse_option(option, *setting.value);
-            if (!parsed) complain(setting.source + ": " + setting.known.key + ": " + parsed.error().describe());
-            return parsed.has_value();
-        };
-        if (!setting.known.option.is_pattern()) {
-            complain_unless(setting.known.option);
-            return;
-        }
-        for (const auto& pattern : patterns_)
-            if (star_of(pattern.key, setting.known.key) && !complain_unless(pattern.option)) return;
     }
 
     GivenSettings given_;
@@ -270,8 +280,9 @@ private:
     const Catalogue& catalogue_;
     std::set<std::string> names_;  // of instances
     std::map<std::string, KnownKey> known_;
-    std::vector<KnownKey> patterns_;  // whose key holds a '*'
-    std::set<std::string> taken_;     // of the stored keys
+    std::multimap<std::string, Option> shared_;  // further options under one key
+    std::vector<KnownKey> patterns_;             // whose key holds a '*'
+    std::set<std::string> taken_;                // of the stored keys
 };
 
 CheckedSettings Settings::check(GivenSettings given, const Catalogue& catalogue) {

@@ -99,6 +99,40 @@ TEST(PatternKeys, InTheEnvironmentAStarIsLowerCaseWithDotsUnlessAFileSaysHowItIs
     EXPECT_EQ(written->config_of("engine", kEngine)->matches("schedule"), (Matches{{"purge.old-Resources", "30"}}));
 }
 
+TEST(SharedKeys, EveryPluginHasItsOwnDefaultAndChecks) {
+    PluginInfo cloud;
+    cloud.note.id = "drover.cloud";
+    cloud.note.version = "1.0.0";
+    cloud.summary = "Cloud";
+    cloud.options = {integer("delay", 30, 0, 99, "How long.").at_key("remove.delay").live(),
+                     integer("schedule", 7, 0, 50, "The same as the engine's.").at_key("task.*.schedule")};
+    auto catalogue = kCatalogue;
+    catalogue.plugins.push_back(cloud);
+    catalogue.plugins[0].options.push_back(integer("delay", 60, 0, 1000, "How long.").at_key("remove.delay").live());
+    const auto make_shared_keys = [&](const std::vector<std::string>& defines) {
+        return Settings::make(GivenSettings::read({{}, defines, {}}).value(), catalogue);
+    };
+    const auto untold = make_shared_keys({}).value();
+    EXPECT_EQ(untold.config_of("engine", catalogue.plugins[0])->integer("delay"), 60);
+    EXPECT_EQ(untold.config_of("cloud", catalogue.plugins[1])->integer("delay"), 30);
+    const auto told = make_shared_keys({"remove.delay=5", "task.a.schedule=9"}).value();
+    for (const auto& [name, index] : {std::pair("engine", 0U), std::pair("cloud", 1U)}) {
+        EXPECT_EQ(told.config_of(name, catalogue.plugins[index])->integer("delay"), 5);
+        EXPECT_EQ(told.config_of(name, catalogue.plugins[index])->matches("schedule"), (Matches{{"a", "9"}}));
+    }
+    const auto wrong = make_shared_keys({"remove.delay=500", "task.a.schedule=60"});
+    ASSERT_FALSE(wrong) << "one of them cannot take it";
+    EXPECT_NE(wrong.error().message().find("remove.delay: \"500\" is not allowed"), std::string::npos) << wrong.error();
+    EXPECT_NE(wrong.error().message().find("task.a.schedule: \"60\" is not allowed"), std::string::npos)
+        << wrong.error();
+
+    std::vector<IgnoredSetting> ignored;
+    const auto stored = untold.with_stored({{"remove.delay", "50"}, {"task.a.schedule", "5"}}, catalogue, ignored);
+    EXPECT_EQ(stored.config_of("cloud", catalogue.plugins[1])->integer("delay"), 50);
+    ASSERT_EQ(ignored.size(), 1U) << "what one of them cannot change while it runs, none changes";
+    EXPECT_EQ(ignored[0].key, "task.a.schedule");
+}
+
 TEST(PatternKeys, WhatAStarStandsFor) {
     EXPECT_EQ(star_of("a.*.b", "a.x.b"), "x");
     EXPECT_EQ(star_of("a.*.b", "a.x.y.b"), "x.y");
