@@ -279,8 +279,9 @@ TEST_F(AgentsTest, ASlowSubscriberIsToldCutAndCounted) {
     }
     EXPECT_EQ(came, 100U);
     // Once it reads again it finds the rest of what was sent, and why there is no more.
-    const auto rest = slow.rest();
-    EXPECT_NE(rest.find(R"("name":"subscribe.cut")"), std::string::npos) << rest.size() << " bytes";
+    std::string last;
+    for (auto piece = slow.chunk(); piece && !piece->empty(); piece = slow.chunk()) last = *piece;
+    EXPECT_NE(last.find(R"("name":"subscribe.cut")"), std::string::npos) << last.substr(0, 200);
     await([&] { return cut() == 1; }, "the slow subscriber is counted");
 }
 
