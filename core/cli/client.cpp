@@ -100,7 +100,7 @@ struct Client::State {
         const auto addresses = resolver.resolve(connection.host, connection.port, failure);
         if (failure) return cannot_reach(failure);
         if (connection.tls) {
-            if (const auto prepared = prepare_tls(); !prepared) return prepared;
+            if (auto prepared = prepare_tls(); !prepared) return prepared;
         } else {
             plain.emplace(executor);
         }

@@ -171,7 +171,7 @@ std::int64_t now() {
 Result<int> explain_one(Session& session, const Schema& schema, const std::string& id, Format format) {
     auto answer = session.client.get(schema.path(id) + "/explain");
     if (!answer) return answer.error();
-    if (format == Format::table) std::cout << describe_explanation(*answer, now());
+    if (format == Format::table) std::cout << describe_explanation(*answer, now(), &session.schemas);
     else print_document(format, *answer);
     return kDone;
 }
@@ -202,7 +202,7 @@ Result<int> explain(const ExplainCommand& command) {
                   << (state.empty() ? "" : "; it is " + printable(state)) << ".\n";
     }
     for (const auto& one : moving) {
-        const auto said = explain_one(*session, **processes, text_of(one, "id"), command.client.format);
+        auto said = explain_one(*session, **processes, text_of(one, "id"), command.client.format);
         if (!said) return said;
     }
     return kDone;

@@ -145,34 +145,52 @@ void append_execution(std::string& out, const json::value& execution, const std:
     append_nested(out, execution, inner);
 }
 
-std::string with_end(std::string sentence) {
-    if (!sentence.empty() && std::string_view(".!?").find(sentence.back()) == std::string_view::npos) sentence += '.';
-    return sentence;
+/// What it waits for may be told as a thing ("the lock instance.5.CHANGE") or as a sentence of its own.
+std::string as_sentence(std::string said) {
+    if (said.empty()) return said;
+    for (const auto* thing : {"the ", "its ", "agent ", "a "}) {
+        if (!said.starts_with(thing)) continue;
+        said = "It waits for " + said;
+        break;
+    }
+    if (said.front() >= 'a' && said.front() <= 'z') said.front() = static_cast<char>(said.front() - 'a' + 'A');
+    if (std::string_view(".!?").find(said.back()) == std::string_view::npos) said += '.';
+    return said;
 }
 
 std::string of_kind(std::string_view kind) {
     if (kind == "lock") return "It waits for a lock that another holds.";
     if (kind == "agent") return "It waits for an agent's reply.";
     if (kind == "limit") return "It waits until fewer processes of its kind run.";
-    if (kind == "retry") return "It failed and waits for its next attempt.";
-    if (kind == "parked") return "It is parked: it failed too often and waits for an operator.";
+    if (kind == "event") return "It waits for the reply to an event.";
+    if (kind == "turn") return "It waits for its turn.";
+    if (kind == "logic") return "It is being carried out.";
+    if (kind == "retry" || kind == "time") return "It failed and waits for its next attempt.";
+    if (kind == "parked" || kind == "operator") return "It is parked: it failed too often and waits for an operator.";
     if (kind == "server") return "It waits for a process server to take it.";
     if (kind == "nothing") return "It waits for nothing.";
     return "";
 }
 
-/// A holder may be a text, or an object that says more.
+/// Who holds what is waited for: a text, or an object that says more.
 std::string holder_text(const json::value& waits) {
     const auto* holder = member(waits, "holder");
+    if (!holder) holder = member(waits, "lockHolder");
     if (!holder) return {};
-    if (holder->is_string()) return printable(std::string_view(holder->as_string()));
     const auto* object = holder->if_object();
-    if (!object) return short_json(*holder);
+    if (!object) return printable(cell_text(*holder));
     std::string text;
     for (const auto& [name, value] : *object)
         if (!value.is_null())
             text += (text.empty() ? "" : ", ") + printable(std::string_view(name)) + " " + printable(cell_text(value));
     return text;
+}
+
+/// "failed once", "failed 3 times"; empty when it did not.
+std::string failures_text(const json::value& process) {
+    const auto attempts = shown(process, "attempts");
+    if (attempts.empty() || attempts == "0") return {};
+    return attempts == "1" ? "failed once" : "failed " + attempts + " times";
 }
 
 }  // namespace
@@ -235,7 +253,8 @@ std::string resource_of(const json::value& process, const Schemas* schemas) {
 bool is_parked(const json::value& process) {
     if (const auto* parked = member(process, "parked"); parked && parked->is_bool()) return parked->as_bool();
     const auto* waits = member(process, "waitsFor");
-    return waits && text_of(*waits, "kind") == "parked";
+    const auto kind = waits ? text_of(*waits, "kind") : std::string();
+    return kind == "parked" || kind == "operator";
 }
 
 std::string reason_text(const json::value& process) {
@@ -264,8 +283,7 @@ std::string describe_process(const json::value& process, const json::array& exec
     if (const auto priority = shown(process, "priority"); !priority.empty() && priority != "0")
         line("priority " + priority);
     if (const auto server = shown(process, "runningProcessServerId"); !server.empty()) line("runs on server " + server);
-    if (const auto attempts = shown(process, "attempts"); !attempts.empty() && attempts != "0")
-        line("failed " + attempts + (attempts == "1" ? " time" : " times"));
+    line(failures_text(process));
     line(reason_text(process));
     if (const auto next = shown_moment(process, "nextRunTime"); !next.empty() && ended.empty())
         line("tried again at " + next);
@@ -285,26 +303,27 @@ std::string describe_process(const json::value& process, const json::array& exec
     return out;
 }
 
-std::string describe_explanation(const json::value& explanation, std::int64_t now) {
+std::string describe_explanation(const json::value& explanation, std::int64_t now, const Schemas* schemas) {
     const auto id = shown(explanation, "id");
     const auto phase = shown(explanation, "phase");
-    const auto attempts = shown(explanation, "attempts");
-    std::string out = "Process " + id + " is " + shown(explanation, "process") + " of " + resource_of(explanation);
+    std::string out =
+        "Process " + id + " is " + shown(explanation, "process") + " of " + resource_of(explanation, schemas);
     if (!phase.empty()) out += ", in phase " + phase;
-    if (!attempts.empty()) out += ", after " + attempts + (attempts == "1" ? " attempt" : " attempts");
-    if (const auto* owner = member(explanation, "owner")) {
-        json::object held{{"holder", *owner}};
-        out += "; server " + holder_text(held) + " has it";
-    }
-    out += ".\n";
+    if (const auto failures = failures_text(explanation); !failures.empty()) out += ", " + failures;
     const auto* waits = member(explanation, "waitsFor");
-    if (!waits) return out + "It waits for nothing.\n";
-    const auto kind = shown(*waits, "kind");
-    auto sentence = shown(*waits, "sentence");
-    if (sentence.empty()) sentence = of_kind(kind);
-    out += with_end(sentence) + "\n";
-    if (const auto holder = holder_text(*waits); !holder.empty() && sentence.find(holder) == std::string::npos)
-        out += "Held by: " + holder + ".\n";
+    const auto kind = waits ? shown(*waits, "kind") : "nothing";
+    const auto runner = shown(explanation, "runningProcessServerId");
+    const auto owner = shown(explanation, "owner");
+    if (!runner.empty()) out += "; server " + runner + " carries it out";
+    else if (!owner.empty() && kind != "nothing") out += "; it is up to server " + owner;
+    out += ".\n";
+    if (!waits) return out + of_kind(kind) + "\n";
+    const auto said = shown(*waits, "sentence");
+    out += (said.empty() ? of_kind(kind) : as_sentence(said)) + "\n";
+    const auto holder = holder_text(*waits);
+    const auto lock = shown(*waits, "lock");
+    if (!holder.empty() && said.find(holder) == std::string::npos)
+        out += (lock.empty() ? "Held by " : "The lock " + lock + " is held by ") + holder + ".\n";
     const auto* since = member(*waits, "since");
     if (const auto at = since ? milliseconds_of(*since) : std::nullopt)
         out += "Since " + moment_text(*at) + (now >= *at ? ", for " + span_text(now - *at) : "") + ".\n";
@@ -312,10 +331,10 @@ std::string describe_explanation(const json::value& explanation, std::int64_t no
     if (const auto at = until ? milliseconds_of(*until) : std::nullopt)
         out +=
             "Until " + moment_text(*at) + (*at > now ? ", in " + span_text(*at - now) : ", which has passed") + ".\n";
-    if (kind == "parked")
+    if (kind == "parked" || kind == "operator")
         out += "To have it tried again: drover process retry " + id + "\nTo give it up: drover process cancel " + id +
                "\nWhat happened: drover process show " + id + "\n";
-    else if (kind == "retry") out += "To have it tried now: drover process retry " + id + "\n";
+    else if (kind == "retry" || kind == "time") out += "To have it tried now: drover process retry " + id + "\n";
     return out;
 }
 

@@ -33,6 +33,7 @@ std::string describe_process(const boost::json::value& process, const boost::jso
                              const Schemas* schemas = nullptr);
 
 /// The answer of .../explain, in sentences; `now` in milliseconds since 1970.
-std::string describe_explanation(const boost::json::value& explanation, std::int64_t now);
+std::string describe_explanation(const boost::json::value& explanation, std::int64_t now,
+                                 const Schemas* schemas = nullptr);
 
 }  // namespace drover::cli

@@ -234,7 +234,7 @@ Result<int> remove(const WriteCommand& command) {
         else worst = report(removed.error());
     }
     if (resources.empty()) return worst;
-    const auto finished = finish(*session, command, **schema, std::move(resources), true);
+    auto finished = finish(*session, command, **schema, std::move(resources), true);
     if (!finished) return finished;
     return worst != kDone ? worst : *finished;
 }

@@ -104,24 +104,45 @@ TEST(ProcessHistory, OddDocumentsDoNoHarm) {
 TEST(Explanations, AreSentences) {
     EXPECT_EQ(
         describe_explanation(json::parse(R"({"type": "processExplanation", "id": "1pi9", "process": "instance.stop",
-                      "resourceType": "instance", "resourceId": "1i5", "phase": "STARTED", "attempts": 2, "owner": "alpha",
-                      "waitsFor": {"kind": "lock", "sentence": "It waits for the lock on instance 1i5", "holder": "process 1pi3",
+                      "resourceType": "instance", "resourceId": 5, "phase": "STARTED", "attempts": 2, "owner": "alpha",
+                      "waitsFor": {"kind": "lock", "sentence": "another process holds its resource: busy",
+                                   "lock": "instance.5.CHANGE", "lockHolder": "beta",
                                    "since": 1401624000000, "until": 1401624010000}})"),
                              1401624004000),
-        "Process 1pi9 is instance.stop of instance 1i5, in phase STARTED, after 2 attempts; server alpha has it.\n"
-        "It waits for the lock on instance 1i5.\n"
-        "Held by: process 1pi3.\n"
+        "Process 1pi9 is instance.stop of instance 1i5, in phase STARTED, failed 2 times; it is up to server alpha.\n"
+        "Another process holds its resource: busy.\n"
+        "The lock instance.5.CHANGE is held by beta.\n"
         "Since 2014-06-01T12:00:00Z, for 4.0 s.\n"
         "Until 2014-06-01T12:00:10Z, in 6.0 s.\n");
 }
 
+std::string explained(const char* waits, const char* more = "") {
+    return describe_explanation(json::parse(std::string(R"({"id": "1pi9", "process": "x.y", "resourceType": "x",
+                                                "resourceId": "1x1", "phase": "HANDLERS")") +
+                                            more + ", \"waitsFor\": " + waits + "}"),
+                                0);
+}
+
+TEST(Explanations, OfThingsToldByNameSayThatItWaitsForThem) {
+    EXPECT_EQ(explained(R"({"kind": "agent", "sentence": "agent 3 to answer ping"})",
+                        R"(, "runningProcessServerId": "alpha", "owner": "beta")"),
+              "Process 1pi9 is x.y of x 1x1, in phase HANDLERS; server alpha carries it out.\n"
+              "It waits for agent 3 to answer ping.\n");
+    EXPECT_NE(explained(R"({"kind": "turn", "sentence": "its turn on server alpha"})")
+                  .find("\nIt waits for its turn on server alpha.\n"),
+              std::string::npos);
+    EXPECT_NE(explained(R"({"kind": "limit"})").find("until fewer processes of its kind run"), std::string::npos);
+    EXPECT_NE(
+        explained(R"({"kind": "lock", "holder": {"process": "1pi3", "server": null}})").find("Held by process 1pi3."),
+        std::string::npos);
+}
+
 TEST(Explanations, OfAParkedProcessSayWhatAnOperatorCanDo) {
-    const auto text = describe_explanation(
-        json::parse(
-            R"({"id": "1pi9", "process": "x.y", "resourceType": "x", "resourceId": "1x1", "waitsFor": {"kind": "parked"}})"),
-        0);
-    EXPECT_NE(text.find("drover process retry 1pi9"), std::string::npos) << text;
-    EXPECT_NE(text.find("drover process cancel 1pi9"), std::string::npos) << text;
+    for (const auto* kind : {R"({"kind": "parked"})", R"({"kind": "operator", "sentence": "it failed 5 times"})"}) {
+        const auto text = explained(kind);
+        EXPECT_NE(text.find("drover process retry 1pi9"), std::string::npos) << text;
+        EXPECT_NE(text.find("drover process cancel 1pi9"), std::string::npos) << text;
+    }
 }
 
 TEST(Explanations, OfWhatWaitsForNothingSaySo) {
@@ -129,7 +150,7 @@ TEST(Explanations, OfWhatWaitsForNothingSaySo) {
         describe_explanation(json::parse(R"({"id": "1pi9", "process": "x.y", "resourceType": "x", "resourceId": "1x1",
                                                    "phase": "DONE", "attempts": 1, "waitsFor": null, "owner": null})"),
                              0),
-        "Process 1pi9 is x.y of x 1x1, in phase DONE, after 1 attempt.\nIt waits for nothing.\n");
+        "Process 1pi9 is x.y of x 1x1, in phase DONE, failed once.\nIt waits for nothing.\n");
 }
 
 }  // namespace
