@@ -1,103 +1,118 @@
-// The API's port: for now the addresses every client asks first; the resources come with the model.
-#include <boost/json.hpp>
-
-#include <array>
-#include <random>
-
+// The API's port: what users and their programs speak to.
+#include "drover/engine/engine.hpp"
+#include "drover/services/lock.hpp"
+#include "drover/services/store.hpp"
 #include "listening_plugin.hpp"
+#include "pubsub.hpp"
+#include "rest_api.hpp"
 
 namespace drover::roles {
 namespace {
 
-namespace json = boost::json;
-
-constexpr std::string_view kVersion = "v1";
-
-std::string uuid() {
-    std::random_device device;
-    std::array<unsigned char, 16> bytes{};
-    for (auto& byte : bytes) byte = static_cast<unsigned char>(device());
-    bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0f) | 0x40);  // version 4, RFC 9562
-    bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3f) | 0x80);
-    std::string text;
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
-        text += "0123456789abcdef"[bytes[i] >> 4];
-        text += "0123456789abcdef"[bytes[i] & 15];
-    }
-    return text;
-}
-
-/// The path cut at slashes; repeated ones collapse.
-std::vector<std::string> segments(std::string_view path) {
-    std::vector<std::string> parts;
-    while (!path.empty()) {
-        const auto slash = std::min(path.find('/'), path.size());
-        if (slash > 0) parts.emplace_back(path.substr(0, slash));
-        path.remove_prefix(std::min(slash + 1, path.size()));
-    }
-    return parts;
-}
-
 class ApiServer final : public ListeningPlugin {
 public:
     ApiServer(const Config& config, Context& context)
-        : ListeningPlugin(context, "api.listen", {.address = config.address("listen"), .name = "api"}) {}
+        : ListeningPlugin(context, "api.listen", listen_options(config), config.boolean("security")),
+          security_(config.boolean("security")),
+          subscriber_queue_(static_cast<std::size_t>(config.integer("subscriber-queue"))) {}
+
+    Result<void> start(Deadline deadline) override {
+        rest::RestApi::Options of_api;
+        of_api.security = security_;
+        of_api.name = "api";
+        api_ = std::make_unique<rest::RestApi>(context(), context().get<Engine>(), context().get<Store>(), of_api);
+        rest::PubSubOptions of_pubsub;
+        of_pubsub.name = "api";
+        of_pubsub.queue = subscriber_queue_;
+        of_pubsub.publishes_changes = true;
+        pubsub_ = rest::add_pubsub(*api_, context(), of_pubsub);
+        if (auto started = run(pubsub_->start(), deadline); !started) return started;
+        return ListeningPlugin::start(deadline);
+    }
+
+    Result<void> drain(Deadline deadline) override {
+        if (pubsub_) pubsub_->close();
+        return ListeningPlugin::drain(deadline);
+    }
+
+    Result<void> stop(Deadline deadline) override {
+        if (pubsub_) pubsub_->close();
+        auto stopped = ListeningPlugin::stop(deadline);
+        if (pubsub_) {
+            auto released = run(pubsub_->release(), deadline);
+            if (stopped && !released) stopped = released;
+        }
+        api_.reset();
+        return stopped;
+    }
 
 protected:
     Async<Result<HttpReply>> answer(HttpRequest request) override {
         if (request.path == "/ping") co_return HttpReply(text_response(200, "pong"));
-        const auto base = (request.tls ? "https://" : "http://") + std::string(request.headers.get("Host"));
-        auto response = answer_api(request, base);
-        response.headers.add("X-API-Schemas", base + "/v1/schemas");
-        response.headers.add("X-API-Client-IP", request.remote);
-        co_return HttpReply(std::move(response));
+        auto answering = api_->answer(std::move(request));
+        co_return co_await std::move(answering);
     }
 
 private:
-    static HttpResponse answer_api(const HttpRequest& request, const std::string& base) {
-        const auto parts = segments(request.path);
-        if (!parts.empty() && parts.front() != kVersion) return error(422, "UnsupportedVersion");
-        if (parts.size() > 1) return error(404, "Not Found");
-        if (request.method != "GET" && request.method != "HEAD") return error(405, "Method not allowed");
-        return json_response(200, json::serialize(parts.empty() ? versions(base) : version(base)));
+    static HttpListenOptions listen_options(const Config& config) {
+        HttpListenOptions options;
+        options.address = config.address("listen");
+        options.name = "api";
+        return options;
+    }
+    Result<void> run(Async<Result<void>> work, Deadline deadline) {
+        constexpr auto kLongest = std::chrono::milliseconds(60'000);
+        const auto left = deadline.is_never()
+                              ? kLongest
+                              : std::chrono::duration_cast<std::chrono::milliseconds>(deadline.left(context().clock()));
+        return block_on(context().executor(), std::move(work), left);
     }
 
-    static json::object version(const std::string& base) {
-        return {{"id", kVersion},
-                {"type", "apiVersion"},
-                {"links", json::object{{"self", base + "/v1"}}},
-                {"actions", json::object{}}};
-    }
-
-    static json::object versions(const std::string& base) {
-        return {{"type", "collection"},
-                {"resourceType", "apiVersion"},
-                {"links", json::object{{"latest", base + "/v1"}, {"self", base + "/"}}},
-                {"createTypes", json::object{}},
-                {"actions", json::object{}},
-                {"data", json::array{version(base)}},
-                {"sortLinks", json::object{}},
-                {"pagination", nullptr},
-                {"sort", nullptr},
-                {"filters", json::object{}},
-                {"createDefaults", json::object{}}};
-    }
-
-    static HttpResponse error(int status, const std::string& code) {
-        const bool validation = status == 422;
-        json::object body{{"id", uuid()},
-                          {"type", "error"},
-                          {"links", json::object{}},
-                          {"actions", json::object{}},
-                          {"status", status},
-                          {"code", code},
-                          {"message", validation ? json::value(nullptr) : json::value(code)},
-                          {"detail", nullptr}};
-        if (validation) body["fieldName"] = nullptr;
-        return json_response(status, json::serialize(body));
-    }
+    const bool security_;
+    const std::size_t subscriber_queue_;
+    std::unique_ptr<rest::RestApi> api_;
+    std::unique_ptr<rest::PubSub> pubsub_;  // after the API: it goes first
 };
+
+Option of_kinds(std::string name, std::vector<std::string> choices, std::string key, std::string summary) {
+    choices.insert(choices.begin(), "default");
+    return choice(std::move(name), "default", std::move(choices), std::move(summary)).at_key(std::move(key)).live();
+}
+
+std::vector<Option> options() {
+    return {
+        address("listen", "127.0.0.1:8080", "Where the REST API is answered.").at_key("api.listen"),
+        boolean("security", false, "Whether callers must authenticate; without it only this machine is answered.")
+            .at_key("api.security.enabled"),
+        text("realm", "Enter API access key and secret key as username and password",
+             "What a client is told that must authenticate.")
+            .at_key("api.auth.realm")
+            .live(),
+        integer("show-removed", 300, 0, 31'536'000, "For how many seconds lists still show what was removed.")
+            .at_key("api.show.removed.for.seconds")
+            .live(),
+        list("unpublished", "publish", "Types whose changes through the API are not told to subscribers.")
+            .at_key("api.event.change.exclude.types")
+            .live(),
+        boolean("client-override", false,
+                "Whether the header X-API-request-url says under which URL the API is seen, as a proxy sends it.")
+            .at_key("api.allow.client.override")
+            .live(),
+        list("credential-kinds", "apiKey,usernamePassword", "Kinds of credentials that prove who calls.")
+            .at_key("account.by.key.credential.types")
+            .live(),
+        of_kinds("all-accounts", {"true", "false"}, "account.type.*.all.accounts",
+                 "Whether accounts of the kind that the '*' stands for see the rows of all accounts."),
+        of_kinds("plain-ids", {"true", "false"}, "account.type.*.plain.id",
+                 "Whether ids are plain numbers for accounts of that kind."),
+        of_kinds("removed-visible", {"true", "false"}, "account.type.*.removed.visible",
+                 "Whether lists show accounts of that kind everything that was removed."),
+        of_kinds("subscription-styles", {"raw", "agent", "account"}, "account.type.*.subscription.style",
+                 "How the names of events that accounts of that kind subscribe to are read."),
+        integer("subscriber-queue", 1'000, 1, 1'000'000,
+                "Events that wait for one subscriber; one that falls further behind is cut."),
+    };
+}
 
 }  // namespace
 }  // namespace drover::roles
@@ -105,10 +120,12 @@ private:
 DROVER_PLUGIN("drover.api-server", "0.1.0",
               {
                   .summary = "The REST API's port",
-                  .needs = {drover::need<drover::HttpFront>()},
-                  .options = {drover::address("listen", "127.0.0.1:8080", "Where the REST API is answered.")
-                                  .at_key("api.listen")},
+                  .needs = {drover::need<drover::HttpFront>(), drover::need<drover::Engine>(),
+                            drover::need<drover::Store>(), drover::need<drover::EventBus>(),
+                            drover::need<drover::LockService>()},
+                  .options = drover::roles::options(),
                   .roles = {{"api-server", "answers users and their programs", false}},
+                  .collects = {drover::collect<drover::ModelExtension>()},
                   .create = [](const drover::Config& config,
                                drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
                       return std::unique_ptr<drover::Plugin>(new drover::roles::ApiServer(config, context));

@@ -161,14 +161,6 @@ Async<Result<bool>> Authenticator::matches(std::string secret, std::string store
                                 });
 }
 
-Async<Result<std::string>> Authenticator::hash(std::string secret) {
-    if (secret.size() > 4'096) co_return invalid_field("MaxLengthExceeded", "secretValue");
-    co_return co_await blocking(*pool_, context_.clock(), reads_.deadline(),
-                                [secret = std::move(secret)]() -> Result<std::string> {
-                                    return hash_chosen_secret(secret);
-                                });
-}
-
 Async<Result<Caller>> Authenticator::by_key(std::string name, std::string secret) {
     const auto refused = refusal(401, "Unauthorized");
     if (name.empty() || secret.empty()) co_return refused;

@@ -39,8 +39,6 @@ public:
 
     /// Errors: 401, 429, 503. With 401 the client is to be asked for its key.
     Async<Result<Caller>> identify(std::string authorization, std::string remote);
-    /// What is stored of a secret that a person chose. Errors: 422, 503.
-    Async<Result<std::string>> hash(std::string secret);
     /// A credential or an account changed.
     void forget();
 

@@ -53,8 +53,14 @@ boost::json::value to_json(const Value& value) {
 std::vector<std::string> modifiers_of(const FieldSchema& field, const ResourceType* resource) {
     using Source = FieldSchema::Source;
     if (!resource || (field.source != Source::column && field.source != Source::id)) return {};
-    if (field.source == Source::column && resource->fields[field.column].type == FieldType::json) return {};
-    switch (field.type.kind) {
+    auto kind = field.type.kind;
+    if (field.source == Source::column) {
+        const auto stored = resource->fields[field.column].type;
+        if (stored == FieldType::json) return {};
+        // Shown as text, but kept as a number: compared as what is kept.
+        if (kind == ValueType::Kind::text && stored != FieldType::text) kind = ValueType::Kind::integer;
+    }
+    switch (kind) {
         case ValueType::Kind::text:
             if (field.type.name == "enum") return {"eq", "ne", "null", "notnull"};
             return {"eq", "ne", "prefix", "like", "notlike", "null", "notnull"};

@@ -131,7 +131,9 @@ void RowWriter::append_column(const Record& record, const TypeSchema& type, cons
         default: break;
     }
     if (const auto* text = value.if_text()) append_text(out_, *text);
-    else if (const auto* number = value.if_integer()) append_number(out_, *number);
+    else if (const auto* number = value.if_integer(); number && field.type.kind == ValueType::Kind::text)
+        append_text(out_, std::to_string(*number));
+    else if (number) append_number(out_, *number);
     else if (const auto* flag = value.if_boolean()) out_ += *flag ? "true" : "false";
     else if (const auto* real = value.if_real()) append_real(out_, *real);
     else out_ += "null";

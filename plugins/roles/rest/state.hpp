@@ -72,7 +72,8 @@ struct RestApi::State : std::enable_shared_from_this<RestApi::State> {
     Async<Result<HttpResponse>> act(Ask ask, std::int64_t id);
     Async<Result<void>> check_references(Ask ask, std::vector<ReferenceCheck> references);
     Async<Result<void>> check_unique(Ask ask, boost::json::object values, std::int64_t except);
-    Async<Result<boost::json::object>> hide_secrets(const TypeSchema* type, boost::json::object values);
+    /// What the filters of plugins make of the values of a create (id 0) or an update.
+    Async<Result<boost::json::object>> filtered(Ask ask, boost::json::object values, std::int64_t id);
 
     // definitions.cpp, settings.cpp
     Async<Result<HttpResponse>> process_definitions(Ask ask);

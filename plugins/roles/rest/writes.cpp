@@ -1,9 +1,10 @@
 // Creating, changing and removing rows, and their actions.
-#include "drover/secrets.hpp"
+#include <boost/json/serialize.hpp>
+
+#include <algorithm>
+
 #include "json_text.hpp"
 #include "state.hpp"
-
-#include <boost/json/serialize.hpp>
 
 namespace drover::rest {
 
@@ -62,18 +63,22 @@ Async<Result<void>> RestApi::State::check_unique(Ask ask, json::object values, s
     co_return ok;
 }
 
-Async<Result<json::object>> RestApi::State::hide_secrets(const TypeSchema* type, json::object values) {
-    for (const auto& field : type->fields) {
-        const bool secret = field.type.name == "password" || (type->base == "credential" && field.name == "secretValue");
-        auto* value = secret ? values.if_contains(field.name) : nullptr;
-        if (!value || !value->is_string()) continue;
-        if (value->as_string().empty()) {
-            *value = nullptr;
-            continue;
-        }
-        auto hashed = co_await auth.hash(std::string(value->as_string()));
-        if (!hashed) co_return hashed.error();
-        *value = std::move(*hashed);
+Async<Result<json::object>> RestApi::State::filtered(Ask ask, json::object values, std::int64_t id) {
+    const auto& caller = ask.caller();
+    for (const auto& filter : filters) {
+        if (id != 0 && !filter.on_update) continue;
+        if (std::find(filter.types.begin(), filter.types.end(), ask.type->name) == filter.types.end()) continue;
+        CreateRequest request;
+        request.type = ask.type->name;
+        request.values = std::move(values);
+        request.account_id = caller.account_id;
+        request.all_accounts = caller.all_accounts;
+        request.client_ip = ask.request->client_ip;
+        request.id = id;
+        request.hands = {&engine, &store};
+        auto result = co_await filter.call(std::move(request));
+        if (!result) co_return result.error();
+        values = std::move(*result);
     }
     co_return std::move(values);
 }
@@ -85,9 +90,7 @@ Async<Result<HttpResponse>> RestApi::State::create(Ask ask) {
     if (!given) co_return given.error();
     if (auto checked = co_await check_references(ask, std::move(given->references)); !checked) co_return checked.error();
 
-    auto hidden = co_await hide_secrets(&type, std::move(given->values));
-    if (!hidden) co_return hidden.error();
-    auto values = std::move(*hidden);
+    auto values = std::move(given->values);
     // Whoever sees one account only creates for that one.
     if (type.account && !caller.all_accounts) values.erase("accountId");
     const auto base_set = sets().of("base");
@@ -97,14 +100,9 @@ Async<Result<HttpResponse>> RestApi::State::create(Ask ask) {
     if (type.kind && (type.is_child || !values.contains("kind") || values.at("kind").is_null()))
         values["kind"] = type.name;
 
-    for (const auto& filter : filters) {
-        if (std::find(filter.types.begin(), filter.types.end(), type.name) == filter.types.end()) continue;
-        CreateRequest request{type.name, std::move(values), caller.account_id, caller.all_accounts,
-                              ask.request->client_ip};
-        auto filtered = co_await filter.call(std::move(request));
-        if (!filtered) co_return filtered.error();
-        values = std::move(*filtered);
-    }
+    auto complete = co_await filtered(ask, std::move(values), 0);
+    if (!complete) co_return complete.error();
+    values = std::move(*complete);
     if (type.account && !values.contains("accountId")) values["accountId"] = caller.account_id;
     if (auto unique = co_await check_unique(ask, values, 0); !unique) co_return unique.error();
 
@@ -137,10 +135,10 @@ Async<Result<HttpResponse>> RestApi::State::update(Ask ask, std::int64_t id) {
     if (auto checked = co_await check_references(ask, std::move(given->references)); !checked) co_return checked.error();
     if (ask.type->account && !ask.caller().all_accounts) given->values.erase("accountId");
     if (auto unique = co_await check_unique(ask, given->values, id); !unique) co_return unique.error();
-    auto hidden = co_await hide_secrets(ask.type, std::move(given->values));
-    if (!hidden) co_return hidden.error();
-    if (hidden->empty()) co_return co_await shown_row(ask, std::move(*row), 200);
-    auto updated = co_await engine.update(ask.type->resource->name, id, std::move(*hidden), reads.deadline());
+    if (given->values.empty()) co_return co_await shown_row(ask, std::move(*row), 200);
+    auto changes = co_await filtered(ask, std::move(given->values), id);
+    if (!changes) co_return changes.error();
+    auto updated = co_await engine.update(ask.type->resource->name, id, std::move(*changes), reads.deadline());
     if (!updated) co_return told_conflict(updated.error());
     tell_change(ask, id, 200);
     co_return co_await shown_row(ask, std::move(*updated), 200);
@@ -194,7 +192,13 @@ Async<Result<HttpResponse>> RestApi::State::act(Ask ask, std::int64_t id) {
     }
     const auto handler = actions.find({lower(ask.type->base), action->path});
     if (handler != actions.end()) {
-        ActionRequest request{ask.type->name, id, action->name, std::move(data), ask.caller().account_id};
+        ActionRequest request;
+        request.type = ask.type->name;
+        request.id = id;
+        request.action = action->name;
+        request.data = std::move(data);
+        request.account_id = ask.caller().account_id;
+        request.hands = {&engine, &store};
         auto answer = co_await handler->second.call(std::move(request));
         if (!answer) co_return told_conflict(answer.error());
         tell_change(ask, id, 200);
