@@ -17,6 +17,7 @@ protected:
     void SetUp() override {
         ASSERT_TRUE(plane_.start());
         plane_.add_agent("sim://rack-1");
+        ASSERT_FALSE(HasFailure());
         client_.emplace(plane_.api());
     }
     std::unique_ptr<Process> handler() const {
@@ -36,7 +37,9 @@ protected:
         const auto made = client_->post("/v1/containers", json::object{{"imageUuid", "sim:busybox"}});
         EXPECT_EQ(made.status, 201) << made.text;
         const auto target = "/v1/containers/" + text_of(made.body, "id");
-        return eventually(*client_, target, in_state("running"), 60s).at("data").as_object();
+        const auto running = eventually(*client_, target, in_state("running"), 60s);
+        const auto* data = running.is_object() ? running.as_object().if_contains("data") : nullptr;
+        return data && data->is_object() ? data->as_object() : json::object();
     }
 
     ControlPlane plane_;
