@@ -257,7 +257,7 @@ Async<Result<bool>> place(CloudPtr cloud, ProcessRunPtr run, std::shared_ptr<con
     // A machine that has its host takes nothing of it again.
     const auto compute = need->maps.empty() ? need->compute : 0;
     std::set<std::int64_t> unfit;
-    std::size_t limit = kFirstLook + 2 * cloud->ledger.size();
+    std::size_t limit = kFirstLook + cloud->ledger.size();
     // First those that count what they have free, then those that do not.
     for (int pass = 0; pass < 2; ++pass) {
         const bool unlimited = pass == 1;

@@ -74,6 +74,7 @@ protected:
     Store& store() { return *store_; }
     Clock& clock() { return backend_->clock("alice"); }
     const Model& model() { return *model_; }
+    std::shared_ptr<const Model> shared_model() { return model_; }
     CloudPtr cloud() { return cloud_; }
 
     template <class T>
