@@ -154,6 +154,11 @@ Result<RowChanges> changes_of(const Model& model, const Record& record, const js
         if (record[name] == value) return;
         result.values.emplace_back(name, Term(std::move(value)));
     };
+    // The whole of `data` comes before what is put into it, however they are ordered.
+    if (const auto* whole = changes.if_contains("data"); whole && type.find("data")) {
+        if (whole->is_object()) the_data() = whole->get_object();
+        else if (whole->is_null()) the_data() = {};
+    }
     for (const auto& [raw_key, value] : changes) {
         const std::string_view given(raw_key);
         const bool merging = given.starts_with('+') && value.is_object();
@@ -163,8 +168,6 @@ Result<RowChanges> changes_of(const Model& model, const Record& record, const js
             const auto& field = type.fields[*at];
             if (field.name == "data") {
                 if (merging) merge_object(the_data(), value.get_object());
-                else if (value.is_object()) the_data() = value.get_object();
-                else if (value.is_null()) the_data() = {};
                 continue;
             }
             if (merging) {
