@@ -45,9 +45,10 @@ Async<Result<std::vector<LogicInfo>>> EngineService::logic_of(std::string proces
     auto read = co_await std::move(reading);
     if (!read) co_return read.error();
     std::vector<LogicInfo> all;
-    for (const auto phase : {LogicPhase::pre, LogicPhase::handler, LogicPhase::post})
-        for (const auto& piece : *core_->externals->merged(core_->logic.of(definition->name), definition->name, phase))
-            all.push_back(piece->info);
+    for (const auto phase : {LogicPhase::pre, LogicPhase::handler, LogicPhase::post}) {
+        const auto list = core_->externals->merged(core_->logic.of(definition->name), definition->name, phase);
+        for (const auto& piece : *list) all.push_back(piece->info);
+    }
     co_return all;
 }
 
