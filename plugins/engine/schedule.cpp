@@ -129,7 +129,10 @@ Async<Result<Scheduled>> schedule(Core& core, ProcessRequest request, std::vecto
             done.resource = std::move(*resource);
             co_return done;
         }
-        if (way.kind == Entering::Kind::refused) co_return not_allowed(*process, *resource);
+        // A request joins what the delegate does already, but does not begin it: who asks to stop a machine that is
+        // being made does not ask to remove it.
+        if (way.kind == Entering::Kind::refused || (way.kind == Entering::Kind::enter && way.process != process))
+            co_return not_allowed(*process, *resource);
 
         Claim claim;
         claim.process = process->name;

@@ -131,9 +131,10 @@ struct EngineWorld::Server {
     }
 };
 
-EngineWorld::EngineWorld(std::string store)
+EngineWorld::EngineWorld(std::string store, const std::string& under)
     : runtime_(std::make_unique<host::Runtime>(2)), store_name_(std::move(store)) {
-    auto pattern = (std::filesystem::temp_directory_path() / "drover-engine-XXXXXX").string();
+    const auto parent = under.empty() ? std::filesystem::temp_directory_path() : std::filesystem::path(under);
+    auto pattern = (parent / "drover-engine-XXXXXX").string();
     if (!mkdtemp(pattern.data())) throw std::runtime_error("cannot make a temporary folder: " + pattern);
     folder_ = pattern;
     set("process.retry.initial", "20ms");

@@ -52,8 +52,8 @@ private:
 /// One deployment: a store, and servers whose locks, events and membership are of one world.
 class EngineWorld {
 public:
-    /// `store`: "memory" or "sqlite".
-    explicit EngineWorld(std::string store);
+    /// `store`: "memory" or "sqlite"; its files are in a new folder below `under`, the temporary one by default.
+    explicit EngineWorld(std::string store, const std::string& under = {});
     ~EngineWorld();
     EngineWorld(const EngineWorld&) = delete;
     EngineWorld& operator=(const EngineWorld&) = delete;
