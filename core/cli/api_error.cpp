@@ -60,12 +60,13 @@ Errc kind_of(unsigned status) {
     }
 }
 
-std::string hint_for(unsigned status, const std::string& code) {
+/// `told`: the API itself said more than its code.
+std::string hint_for(unsigned status, const std::string& code, bool told) {
     if (status == 401)
         return "Set DROVER_ACCESS_KEY and DROVER_SECRET_KEY, or write them into ~/.config/drover/credentials "
                "(mode 600).";
     if (status == 403) return "The account of these keys may not do this.";
-    if (status == 409)
+    if (status == 409 && !told)
         return "Either the resource is in a state that does not allow this, another request holds it, or its uuid is "
                "taken; look at it with drover get, and at what holds it with drover process list.";
     if (code == "UnsupportedVersion") return "The URL should end in /v1.";
@@ -78,6 +79,7 @@ Error error_of_answer(const std::string& what, unsigned status, const std::strin
     const auto parsed = parse_json(body);
     std::string sentence = what + ": " + std::to_string(status);
     std::string code;
+    bool told = false;
     if (const auto* document = parsed ? parsed->if_object() : nullptr) {
         code = text_of(*document, "code");
         const auto field = text_of(*document, "fieldName");
@@ -89,12 +91,13 @@ Error error_of_answer(const std::string& what, unsigned status, const std::strin
         // The API's own words where it has some; else what its code means.
         std::string said = message == code ? "" : message;
         if (!detail.empty() && detail != said) said += said.empty() ? detail : " (" + detail + ")";
-        if (!said.empty()) sentence += ": " + printable(said);
+        told = !said.empty();
+        if (told) sentence += ": " + printable(said);
         else if (!meaning.empty()) sentence += (field.empty() ? ": " : " ") + std::string(meaning);
     } else if (!body.empty()) {
         sentence += ": " + printable(body.substr(0, 200));
     }
-    return Error(kind_of(status), sentence, hint_for(status, code))
+    return Error(kind_of(status), sentence, hint_for(status, code, told))
         .with_detail("status", std::to_string(status))
         .with_detail("code", code);
 }

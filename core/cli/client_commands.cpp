@@ -111,7 +111,7 @@ void add_writes(CLI::App& app, int& status) {
     auto* update = app.add_subcommand("update", "Change fields of a resource");
     const auto changed = options_of<WriteCommand>(*update);
     add_type(*update, changed->type);
-    update->add_option("id", changed->ids, "Its id")->required()->expected(1);
+    update->add_option("id", changed->id, "Its id")->required();
     update->add_option("words", changed->words, kWords);
     update->add_option("-f,--file", changed->file, "JSON to begin with; - is standard input")->type_name("FILE");
     add_columns(*update, changed->columns);
@@ -121,15 +121,19 @@ void add_writes(CLI::App& app, int& status) {
     auto* remove = app.add_subcommand("delete", "Remove resources");
     const auto removed = options_of<WriteCommand>(*remove);
     add_type(*remove, removed->type);
-    remove->add_option("ids", removed->ids, "Their ids")->required();
+    remove->add_option("ids", removed->ids, "Their ids");
     add_columns(*remove, removed->columns);
     add_wait(*remove, removed->wait);
-    remove->callback([removed, &status] { status = run_delete(*removed); });
+    remove->callback([removed, &status] {
+        split_reference(removed->type, removed->ids);
+        if (removed->ids.empty()) throw CLI::RequiredError("ids");
+        status = run_delete(*removed);
+    });
 
     auto* action = app.add_subcommand("action", "Have something done to a resource, such as start or stop");
     const auto acted = options_of<WriteCommand>(*action);
     add_type(*action, acted->type);
-    action->add_option("id", acted->ids, "Its id")->required()->expected(1);
+    action->add_option("id", acted->id, "Its id")->required();
     action->add_option("action", acted->action, "What to do")->required();
     action->add_option("words", acted->words, kWords);
     action->add_option("-f,--file", acted->file, "JSON to begin with; - is standard input")->type_name("FILE");
@@ -143,13 +147,19 @@ void add_wait_command(CLI::App& app, int& status) {
     auto* command = app.add_subcommand("wait", "Wait until nothing moves a resource, or it is as wanted");
     const auto options = options_of<WaitCommand>(*command);
     add_type(*command, options->type);
-    command->add_option("id", options->id, "Its id")->required();
+    command->add_option("id", options->id, "Its id");
     command->add_option("--for", options->conditions, "What to wait for, such as state=running")
         ->type_name("FIELD=VALUE")
         ->allow_extra_args(false);
     command->add_option("--timeout", options->timeout, "How long (5m)")->type_name("TIME");
     command->footer("Exit status 3: it ended in an error. 4: out of time.");
-    command->callback([options, &status] { status = run_wait(*options); });
+    command->callback([options, &status] {
+        std::vector<std::string> ids;
+        split_reference(options->type, ids);
+        if (ids.empty() == options->id.empty()) throw CLI::RequiredError("one id");
+        if (!ids.empty()) options->id = ids.front();
+        status = run_wait(*options);
+    });
 }
 
 void add_processes(CLI::App& app, int& status) {

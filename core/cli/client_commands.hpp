@@ -31,7 +31,8 @@ struct GetCommand {
 struct WriteCommand {
     ClientOptions client;
     std::string type;
-    std::vector<std::string> ids;
+    std::string id;
+    std::vector<std::string> ids;  ///< of delete
     std::string action;
     std::vector<std::string> words;
     std::string file;  ///< JSON to begin with; "-": standard input

@@ -48,10 +48,11 @@ bool any_has(const json::array& rows, const std::string& column) {
     return std::any_of(rows.begin(), rows.end(), [&](const auto& row) { return !empty(value_at(row, column)); });
 }
 
+bool is_secret(std::string_view name) { return lower(name).find("secret") != std::string::npos; }
+
 bool tabular(const Field& field) {
     const auto kind = field.outer();
-    return kind != "map" && kind != "json" && kind != "blob" && kind != "password" &&
-           lower(field.name).find("secret") == std::string::npos &&
+    return kind != "map" && kind != "json" && kind != "blob" && kind != "password" && !is_secret(field.name) &&
            lower(field.name).find("password") == std::string::npos;
 }
 
@@ -102,6 +103,21 @@ std::vector<std::string> choose_columns(const Schema& schema, const json::array&
     columns.insert(columns.end(), included.begin(), included.end());
     if (failed) columns.emplace_back("transitioningMessage");
     return columns;
+}
+
+void add_secrets(std::vector<std::string>& columns, const Schema& schema, const json::array& rows) {
+    for (const auto& field : schema.fields())
+        if (is_secret(field.name) && any_has(rows, field.name) &&
+            std::find(columns.begin(), columns.end(), field.name) == columns.end())
+            columns.push_back(field.name);
+}
+
+void keep_secrets(json::value& resource, const json::value& earlier) {
+    auto* now = resource.if_object();
+    const auto* before = earlier.if_object();
+    if (!now || !before) return;
+    for (const auto& [name, value] : *before)
+        if (is_secret(name) && !value.is_null() && empty(now->if_contains(name))) (*now)[name] = value;
 }
 
 Result<std::vector<std::string>> check_columns(const Schema& schema, const std::vector<std::string>& wanted,

@@ -14,6 +14,12 @@ namespace drover::cli {
 std::vector<std::string> choose_columns(const Schema& schema, const boost::json::array& rows,
                                         const std::vector<std::string>& included = {});
 
+/// Adds the columns of secrets that rows have. The API tells a generated secret once and never again, so one that
+/// came must be shown, whatever columns were asked for.
+void add_secrets(std::vector<std::string>& columns, const Schema& schema, const boost::json::array& rows);
+/// Keeps the secrets of an earlier answer about a resource in a later one.
+void keep_secrets(boost::json::value& resource, const boost::json::value& earlier);
+
 /// The columns of --columns, each a field in any letter case, or a path into one: data.fields.hello.
 /// Errors: invalid, with the nearest field.
 Result<std::vector<std::string>> check_columns(const Schema& schema, const std::vector<std::string>& wanted,

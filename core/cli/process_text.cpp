@@ -322,7 +322,9 @@ std::string describe_explanation(const json::value& explanation, std::int64_t no
     out += (said.empty() ? of_kind(kind) : as_sentence(said)) + "\n";
     const auto holder = holder_text(*waits);
     const auto lock = shown(*waits, "lock");
-    if (!holder.empty() && said.find(holder) == std::string::npos)
+    // Every process that is carried out holds the lock of its resource; that is worth telling to others only.
+    const bool of_interest = lock.empty() || kind == "lock";
+    if (!holder.empty() && of_interest && said.find(holder) == std::string::npos)
         out += (lock.empty() ? "Held by " : "The lock " + lock + " is held by ") + holder + ".\n";
     const auto* since = member(*waits, "since");
     if (const auto at = since ? milliseconds_of(*since) : std::nullopt)

@@ -51,8 +51,10 @@ std::vector<std::string> spelled_links(const std::vector<std::string>& links, co
 
 Result<std::vector<std::string>> wanted_columns(const Schema& schema, const std::vector<std::string>& wanted,
                                                 const json::array& rows, const std::vector<std::string>& links) {
-    if (wanted.empty()) return choose_columns(schema, rows, links);
-    return check_columns(schema, wanted, links);
+    auto columns = wanted.empty() ? Result<std::vector<std::string>>(choose_columns(schema, rows, links))
+                                  : check_columns(schema, wanted, links);
+    if (columns) add_secrets(*columns, schema, rows);
+    return columns;
 }
 
 Result<json::array> get_by_ids(Client& client, const Schema& schema, const std::vector<std::string>& ids,
@@ -165,10 +167,11 @@ Result<int> finish(Session& session, const WriteCommand& command, const Schema& 
             if (!seen) {
                 if (failed) report(*failed);
                 failed = seen.error();
-                if (auto now = session.client.get(schema.path(id)); now) resource = std::move(*now);
-            } else if (!seen->is_null()) {
-                resource = std::move(*seen);
+                seen = session.client.get(schema.path(id));
             }
+            if (!seen || seen->is_null()) continue;
+            keep_secrets(*seen, resource);
+            resource = std::move(*seen);
         }
     }
     auto columns = wanted_columns(schema, command.columns, resources, {});
@@ -178,21 +181,24 @@ Result<int> finish(Session& session, const WriteCommand& command, const Schema& 
     return kDone;
 }
 
-/// A wrong --wait must be told before anything is changed.
-Result<void> check_wait(const WriteCommand& command) {
-    if (command.wait.empty()) return {};
-    if (const auto parsed = parse_duration(command.wait); !parsed) return parsed.error().in("--wait");
-    return {};
+/// The type, after what would only show once something was changed: a wrong --wait, unknown --columns.
+Result<const Schema*> checked_schema(const Session& session, const WriteCommand& command) {
+    if (!command.wait.empty())
+        if (const auto parsed = parse_duration(command.wait); !parsed) return parsed.error().in("--wait");
+    auto schema = session.schemas.find(command.type);
+    if (!schema) return with_exit(schema.error(), kWrongUsage);
+    if (!command.columns.empty())
+        if (const auto columns = check_columns(**schema, command.columns); !columns) return columns.error();
+    return schema;
 }
 
 Result<int> create(const WriteCommand& command) {
     auto start = start_of(command.file);
     if (!start) return start.error();
-    if (const auto good = check_wait(command); !good) return good.error();
     auto session = open_session(command.client);
     if (!session) return session.error();
-    const auto schema = session->schemas.find(command.type);
-    if (!schema) return with_exit(schema.error(), kWrongUsage);
+    const auto schema = checked_schema(*session, command);
+    if (!schema) return schema.error();
     auto body = body_of(**schema, Purpose::create, std::move(*start), command.words);
     if (!body) return body.error();
     auto made = session->client.post((*schema)->path(), json::value(std::move(*body)));
@@ -205,15 +211,14 @@ Result<int> create(const WriteCommand& command) {
 Result<int> update(const WriteCommand& command) {
     auto start = start_of(command.file);
     if (!start) return start.error();
-    if (const auto good = check_wait(command); !good) return good.error();
     auto session = open_session(command.client);
     if (!session) return session.error();
-    const auto schema = session->schemas.find(command.type);
-    if (!schema) return with_exit(schema.error(), kWrongUsage);
+    const auto schema = checked_schema(*session, command);
+    if (!schema) return schema.error();
     auto body = body_of(**schema, Purpose::update, std::move(*start), command.words);
     if (!body) return body.error();
     if (body->empty()) return Error(Errc::invalid, "nothing is to be changed", "Give field=value.");
-    auto changed = session->client.put((*schema)->path(command.ids.at(0)), json::value(std::move(*body)));
+    auto changed = session->client.put((*schema)->path(command.id), json::value(std::move(*body)));
     if (!changed) return changed.error();
     json::array resources;
     resources.push_back(std::move(*changed));
@@ -221,11 +226,10 @@ Result<int> update(const WriteCommand& command) {
 }
 
 Result<int> remove(const WriteCommand& command) {
-    if (const auto good = check_wait(command); !good) return good.error();
     auto session = open_session(command.client);
     if (!session) return session.error();
-    const auto schema = session->schemas.find(command.type);
-    if (!schema) return with_exit(schema.error(), kWrongUsage);
+    const auto schema = checked_schema(*session, command);
+    if (!schema) return schema.error();
     json::array resources;
     int worst = kDone;
     for (const auto& id : command.ids) {
@@ -242,11 +246,10 @@ Result<int> remove(const WriteCommand& command) {
 Result<int> act(const WriteCommand& command) {
     auto start = start_of(command.file);
     if (!start) return start.error();
-    if (const auto good = check_wait(command); !good) return good.error();
     auto session = open_session(command.client);
     if (!session) return session.error();
-    const auto schema = session->schemas.find(command.type);
-    if (!schema) return with_exit(schema.error(), kWrongUsage);
+    const auto schema = checked_schema(*session, command);
+    if (!schema) return schema.error();
     const auto& actions = (*schema)->actions();
     const auto action = std::find_if(actions.begin(), actions.end(),
                                      [&](const auto& one) { return lower(one.first) == lower(command.action); });
@@ -267,7 +270,7 @@ Result<int> act(const WriteCommand& command) {
     auto body = input && *input ? body_of(**input, Purpose::create, std::move(*start), command.words)
                                 : free_body_of(std::move(*start), command.words);
     if (!body) return body.error();
-    const auto path = (*schema)->path(command.ids.at(0)) + query_text({{"action", action->first}});
+    const auto path = (*schema)->path(command.id) + query_text({{"action", action->first}});
     auto answer = session->client.post(path, body->empty() ? json::value() : json::value(std::move(*body)));
     if (!answer) return answer.error();
     json::array resources;

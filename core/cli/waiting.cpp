@@ -10,6 +10,7 @@
 
 #include "cli/columns.hpp"
 #include "cli/output.hpp"
+#include "cli/process_text.hpp"
 #include "cli/text.hpp"
 #include "drover/options.hpp"
 
@@ -95,11 +96,14 @@ Result<json::value> wait_for(Client& client, const Schema& schema, const std::st
     const auto end = Clock::now() + goal.at_most;
     ProgressLine line(what + ":");
     std::string last_state;
+    json::value before;
     for (auto pause = std::chrono::milliseconds(30);;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
         client.set_patience(std::clamp<std::chrono::milliseconds>(left, 1s, 60s));
         auto resource = client.get(schema.path(id));
         if (resource) {
+            keep_secrets(*resource, before);
+            before = *resource;
             line.say(*resource);
             last_state = text_of(*resource, "state");
             switch (progress_of(*resource, goal)) {
@@ -125,7 +129,7 @@ Result<json::value> wait_for(Client& client, const Schema& schema, const std::st
             if (!resource) return with_exit(resource.error(), kOutOfTime);
             return with_exit(Error(Errc::timeout,
                                    printable(what) + " has not reached " + printable(goal_text(goal)) + " within " +
-                                       std::to_string(goal.at_most / 1ms) + " ms; it is " +
+                                       span_text((goal.at_most / 1ms + 99) / 100 * 100) + "; it is " +
                                        (last_state.empty() ? "there" : printable(last_state)),
                                    "It goes on. What it waits for: drover explain " + schema.id() + "/" + id),
                              kOutOfTime);

@@ -29,7 +29,7 @@ bool needs_no_quotes(std::string_view text) {
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const bool last = i + 1 == text.size();
-        if (letter(c) || digit(c) || std::string_view("_-./@=+()").find(c) != std::string_view::npos) continue;
+        if (letter(c) || digit(c) || std::string_view("_-./@=+()?&%~;!").find(c) != std::string_view::npos) continue;
         if (c == ' ' && !last && text[i + 1] != '#') continue;
         if (c == ':' && !last && text[i + 1] != ' ') continue;
         return false;

@@ -124,10 +124,12 @@ std::string explained(const char* waits, const char* more = "") {
 }
 
 TEST(Explanations, OfThingsToldByNameSayThatItWaitsForThem) {
-    EXPECT_EQ(explained(R"({"kind": "agent", "sentence": "agent 3 to answer ping"})",
-                        R"(, "runningProcessServerId": "alpha", "owner": "beta")"),
-              "Process 1pi9 is x.y of x 1x1, in phase HANDLERS; server alpha carries it out.\n"
-              "It waits for agent 3 to answer ping.\n");
+    EXPECT_EQ(
+        explained(
+            R"({"kind": "agent", "sentence": "agent 3 to answer ping", "lock": "x.1.CHANGE", "lockHolder": "gamma"})",
+            R"(, "runningProcessServerId": "alpha", "owner": "beta")"),
+        "Process 1pi9 is x.y of x 1x1, in phase HANDLERS; server alpha carries it out.\n"
+        "It waits for agent 3 to answer ping.\n");
     EXPECT_NE(explained(R"({"kind": "turn", "sentence": "its turn on server alpha"})")
                   .find("\nIt waits for its turn on server alpha.\n"),
               std::string::npos);

@@ -87,6 +87,21 @@ TEST(Columns, SayWhyWhenAResourceFailed) {
     EXPECT_EQ(found.back(), "transitioningMessage");
 }
 
+TEST(Columns, ASecretThatCameIsShownSinceItComesOnceOnly) {
+    const auto schema = Schema::parse(boost::json::parse(
+        R"({"id": "credential", "resourceFields": {"publicValue": {"type": "string"}, "secretValue": {"type": "string"}}})"));
+    ASSERT_TRUE(schema) << schema.error();
+    std::vector<std::string> columns{"publicValue"};
+    add_secrets(columns, *schema, rows(R"([{"publicValue": "K", "secretValue": null}])"));
+    EXPECT_EQ(columns, std::vector<std::string>{"publicValue"});
+    add_secrets(columns, *schema, rows(R"([{"publicValue": "K", "secretValue": "S"}])"));
+    EXPECT_EQ(columns, (std::vector<std::string>{"publicValue", "secretValue"}));
+
+    auto later = boost::json::parse(R"({"state": "active", "secretValue": null})");
+    keep_secrets(later, boost::json::parse(R"({"state": "registering", "secretValue": "S"})"));
+    EXPECT_EQ(later, boost::json::parse(R"({"state": "active", "secretValue": "S"})"));
+}
+
 TEST(Columns, ThatAreAskedForAreChecked) {
     const auto good = check_columns(sample("container"), {"ID", "imageuuid", "data.fields.x", "hosts"}, {"hosts"});
     ASSERT_TRUE(good) << good.error();
