@@ -158,7 +158,7 @@ bool RawClient::send(std::string_view bytes) {
 }
 
 bool RawClient::get(std::string_view target, std::string_view more) {
-    return send("GET " + std::string(target) + " HTTP/1.1\r\nHost: kit\r\n" + std::string(more) + "\r\n");
+    return send("GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(more) + "\r\n");
 }
 
 /// Receives once; false when nothing came in time, or nothing comes any more.
