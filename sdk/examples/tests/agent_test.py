@@ -180,7 +180,9 @@ class AgentCase(unittest.TestCase):
         process = self.process_of(machine)
         self.good(ping(resources=False))
         self.assertEqual(self.process_of(machine), process)
-        if TESTED == "python":
+        if TESTED == "shell":  # which was still booting when the second and the third came
+            self.assertEqual(len(self.server.replies_to(start)), 1)
+        else:
             self.assertEqual(self.carried_out().count((start["id"], True)), 1)
 
     def carried_out(self):

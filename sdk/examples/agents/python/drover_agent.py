@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 def say(text):
-    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
 def checked(name):
@@ -280,7 +280,7 @@ def main():
                 why = "the stream ended"
             except (OSError, ValueError, http.client.HTTPException) as error:
                 why = f"no stream: {error}"
-            delay = 1 if time.monotonic() - began > 30 else min(60, delay * 2)
+            delay = 1 if time.monotonic() - began > 2 else min(60, delay * 2)
             say(f"{why}; subscribing again within {delay} s")
             time.sleep(random.uniform(0, delay))  # so that a thousand agents do not come back at once
 

@@ -26,7 +26,7 @@ PROCESS = "instance.start"  # `pre.instance.start` comes before its built-in log
 
 
 def say(text):
-    print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
 
 
 class Server:
