@@ -5,7 +5,8 @@
 namespace drover::sql {
 
 Error duplicate_key(std::string key) {
-    return Error(Errc::conflict, "a unique index refuses the row: " + key).with_detail("key", std::move(key));
+    const Error error(Errc::conflict, "a unique index refuses the row: " + key);
+    return error.with_detail("key", std::move(key));
 }
 
 std::string_view key_of(const Error& error) {

@@ -20,13 +20,11 @@ struct Statement {
 /// The row a select stands on.
 class Cells {
 public:
+    virtual ~Cells() = default;
     virtual bool is_null(int column) const = 0;
     virtual std::int64_t integer(int column) const = 0;
     virtual double real(int column) const = 0;
     virtual std::string text(int column) const = 0;
-
-protected:
-    ~Cells() = default;
 };
 
 struct Effect {
