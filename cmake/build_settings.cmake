@@ -59,6 +59,9 @@ endif()
 
 if(DROVER_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
+  # Each fuzzer leaves a file that names it (below); those that are no more leave none.
+  file(GLOB former_fuzzers ${PROJECT_BINARY_DIR}/fuzzers/*.fuzzer)
+  file(REMOVE ${former_fuzzers})
 endif()
 
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
