@@ -239,9 +239,11 @@ class Server:
 
     def events(self, names):
         """Yields what comes in until the stream ends. Events are lines of JSON with empty lines between them."""
+        self.heard = False
         # The server says something every few seconds: a stream silent for 20 s is dead.
         with self.post("subscribe", {"eventNames": names}, 20) as stream:  # 201
             for line in stream:
+                self.heard = True
                 with contextlib.suppress(ValueError, AttributeError):
                     event = json.loads(line)
                     if event.get("replyTo"):  # the pings of the stream itself want no reply
@@ -273,14 +275,13 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(32) as workers, \
             concurrent.futures.ThreadPoolExecutor(2) as pings:  # slow commands do not hold up pings
         while True:
-            began = time.monotonic()
             try:
                 for event in server.events(["ping", *agent.commands]):
                     (pings if event.get("name") == "ping" else workers).submit(agent.answer, event, server.publish)
                 why = "the stream ended"
             except (OSError, ValueError, http.client.HTTPException) as error:
                 why = f"no stream: {error}"
-            delay = 1 if time.monotonic() - began > 2 else min(60, delay * 2)
+            delay = 1 if server.heard else min(60, delay * 2)
             say(f"{why}; subscribing again within {delay} s")
             time.sleep(random.uniform(0, delay))  # so that a thousand agents do not come back at once
 
