@@ -205,8 +205,9 @@ Async<Result<HttpReply>> RestApi::State::through_endpoint(Ask ask, Endpoint endp
     const auto& type = *ask.type;
     const auto& method = ask.request->method;
     const bool one = !ask.request->id.empty();
-    const bool allowed = (method == "GET" && (one ? type.get : type.list)) || (method == "POST" && !one && type.create) ||
-                         (method == "PUT" && one && type.update) || (method == "DELETE" && one && type.remove);
+    const bool allowed = (method == "GET" && (one ? type.get : type.list)) ||
+                         (method == "POST" && !one && type.create) || (method == "PUT" && one && type.update) ||
+                         (method == "DELETE" && one && type.remove);
     if (!allowed) co_return refusal(405, "Method not allowed");
     auto reply = co_await endpoint(ask.request);
     if (!reply) co_return reply.error();
@@ -222,7 +223,8 @@ Async<Result<HttpReply>> RestApi::State::resource(Ask ask) {
         if (request.method == "GET" && type.list) {
             CollectionFrame frame;
             frame.resource_type = type.name;
-            response = co_await list(ask, {}, std::move(frame), false);
+            std::vector<AnyOf> nothing_more;
+            response = co_await list(ask, std::move(nothing_more), std::move(frame), false);
         } else if (request.method == "POST" && !request.action.empty()) {
             co_return invalid_field("InvalidAction", "action");
         } else if (request.method == "POST" && type.create) {
@@ -283,12 +285,12 @@ void RestApi::State::tell_change(const Ask& ask, std::optional<std::int64_t> id,
     event.resource_type = ask.type->base;
     if (id) event.resource_id = std::to_string(*id);
     event.time = context.clock().wall();
-    event.data = json::object{{"method", ask.request->method},
-                              {"id", event.resource_id.empty() ? json::value(nullptr) : json::value(event.resource_id)},
-                              {"type", type},
-                              {"action", ask.request->action.empty() ? json::value(nullptr)
-                                                                     : json::value(ask.request->action)},
-                              {"responseCode", status}};
+    event.data =
+        json::object{{"method", ask.request->method},
+                     {"id", event.resource_id.empty() ? json::value(nullptr) : json::value(event.resource_id)},
+                     {"type", type},
+                     {"action", ask.request->action.empty() ? json::value(nullptr) : json::value(ask.request->action)},
+                     {"responseCode", status}};
     if (ask.type->base == "credential" || ask.type->base == "account") auth.forget();
     tasks.spawn("rest.change", [this, event = std::move(event)]() -> Async<void> {
         // Lost is not wrong: the store is the truth, and whoever listens looks again.

@@ -66,15 +66,20 @@ void FailedLogins::failed(const std::string& address, TimePoint now) {
     const std::lock_guard lock(mutex_);
     if (allowances_.size() >= kMostAddresses && !allowances_.contains(address)) {
         std::erase_if(allowances_, [&](const auto& one) { return left_at(one.second, now) >= kAtOnce; });
-        // All of them failed lately: the one that failed least makes room.
-        if (allowances_.size() >= kMostAddresses)
-            allowances_.erase(std::max_element(allowances_.begin(), allowances_.end(), [&](const auto& a, const auto& b) {
-                return left_at(a.second, now) < left_at(b.second, now);
-            }));
+        if (allowances_.size() >= kMostAddresses) make_room(now);
     }
     auto [at, fresh] = allowances_.try_emplace(address);
     const double left = fresh ? kAtOnce : left_at(at->second, now);
     at->second = {std::max(0.0, left - 1), now};
+}
+
+void FailedLogins::make_room(TimePoint now) {
+    // All of them failed lately: a tenth, those that failed least, makes room.
+    std::vector<std::pair<double, std::string>> by_left;
+    for (const auto& [address, allowance] : allowances_) by_left.emplace_back(left_at(allowance, now), address);
+    const auto end = by_left.begin() + static_cast<std::ptrdiff_t>(by_left.size() / 10);
+    std::nth_element(by_left.begin(), end, by_left.end(), std::greater<>());
+    for (auto one = by_left.begin(); one != end; ++one) allowances_.erase(one->second);
 }
 
 std::size_t FailedLogins::addresses() const {
@@ -139,7 +144,8 @@ Async<Result<Caller>> Authenticator::identify(std::string authorization, std::st
         if (auto known = remembered(key)) co_return std::move(*known);
         const auto now = context_.clock().now();
         if (security_ && !failures_.may_try(remote, now))
-            co_return refusal(429, "Too Many Requests", {}, "too many failed logins from this address; try again later");
+            co_return refusal(429, "Too Many Requests", {},
+                              "too many failed logins from this address; try again later");
         const auto before = generation();
         auto caller = co_await by_key(given->first, given->second);
         if (caller) {
@@ -155,10 +161,11 @@ Async<Result<Caller>> Authenticator::identify(std::string authorization, std::st
 
 Async<Result<bool>> Authenticator::matches(std::string secret, std::string stored) {
     if (!is_slow_secret(stored)) co_return verify_secret(secret, stored);
-    co_return co_await blocking(*pool_, context_.clock(), reads_.deadline(),
-                                [secret = std::move(secret), stored = std::move(stored)]() -> Result<bool> {
-                                    return verify_secret(secret, stored);
-                                });
+    const auto work = [secret = std::move(secret), stored = std::move(stored)]() -> Result<bool> {
+        return verify_secret(secret, stored);
+    };
+    auto verifying = blocking(*pool_, context_.clock(), reads_.deadline(), work);
+    co_return co_await std::move(verifying);
 }
 
 Async<Result<Caller>> Authenticator::by_key(std::string name, std::string secret) {
@@ -168,7 +175,8 @@ Async<Result<Caller>> Authenticator::by_key(std::string name, std::string secret
     for (const auto& kind : settings_.get()->credential_kinds) kinds.values.emplace_back(kind);
     Query query;
     query.type = "credential";
-    query.where = {{{"publicValue", Op::eq, {Value(name)}}}, {{"state", Op::eq, {Value("active")}}}, {std::move(kinds)}};
+    query.where = {
+        {{"publicValue", Op::eq, {Value(name)}}}, {{"state", Op::eq, {Value("active")}}}, {std::move(kinds)}};
     query.limit = 10;
     auto found = co_await reads_.query_primary(std::move(query));
     if (!found) co_return found.error();

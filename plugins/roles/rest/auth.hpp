@@ -12,7 +12,7 @@ namespace drover::rest {
 /// Thread-safety: any thread.
 class FailedLogins {
 public:
-    static constexpr double kAtOnce = 20;     ///< failures
+    static constexpr double kAtOnce = 20;  ///< failures
     static constexpr double kPerSecond = 0.5;
     static constexpr std::size_t kMostAddresses = 10'000;
 
@@ -26,6 +26,7 @@ private:
         TimePoint at{};
     };
     static double left_at(const Allowance& allowance, TimePoint now);
+    void make_room(TimePoint now);  // under mutex_
     mutable std::mutex mutex_;
     std::map<std::string, Allowance> allowances_;  // guarded by mutex_
 };

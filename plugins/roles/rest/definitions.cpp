@@ -110,10 +110,11 @@ std::string names_of(const std::vector<LogicInfo>& all, LogicPhase phase, bool& 
     return names.empty() ? "no-op" : names;
 }
 
-void append_dot(std::string& out, const Ask& ask, const ProcessDefinition& process, const std::vector<LogicInfo>& logic) {
+void append_dot(std::string& out, const Ask& ask, const ProcessDefinition& process,
+                const std::vector<LogicInfo>& logic) {
     const auto prefix = process.state_field == "state" ? std::string() : process.state_field + ":";
-    const auto url = lower(ask.request->base + "/processdefinitions/" +
-                           text_id(ask.caller(), "processDefinition", process.name));
+    const auto url =
+        lower(ask.request->base + "/processdefinitions/" + text_id(ask.caller(), "processDefinition", process.name));
     bool any = false;
     const auto label = process.name + "[pre=" + names_of(logic, LogicPhase::pre, any) +
                        ",logic=" + names_of(logic, LogicPhase::handler, any) +

@@ -251,9 +251,9 @@ Result<FieldValues> convert_fields(const TypeSchema& type, Pass pass, const Call
                                  type.resource->fields[field.column].type == FieldType::json;
             if (in_data) inner_bytes += json::serialize(*converted).size();
             if (inner_bytes > kLargestData)
-                return invalid_field("MaxLengthExceeded", field.name,
-                                     "the fields kept in data have at most " + std::to_string(kLargestData) +
-                                         " bytes together");
+                return invalid_field(
+                    "MaxLengthExceeded", field.name,
+                    "the fields kept in data have at most " + std::to_string(kLargestData) + " bytes together");
             result.values[field.name] = std::move(*converted);
         }
         if (pass == Pass::create && field.required) {

@@ -12,12 +12,11 @@ namespace drover::rest {
 namespace {
 
 std::optional<Op> op_of(std::string_view modifier) {
-    static const std::map<std::string_view, Op> kOps{{"eq", Op::eq},           {"ne", Op::ne},
-                                                     {"lt", Op::lt},           {"lte", Op::lte},
-                                                     {"gt", Op::gt},           {"gte", Op::gte},
-                                                     {"prefix", Op::prefix},   {"like", Op::like},
-                                                     {"notlike", Op::not_like}, {"null", Op::is_null},
-                                                     {"notnull", Op::not_null}};
+    static const std::map<std::string_view, Op> kOps{
+        {"eq", Op::eq},         {"ne", Op::ne},           {"lt", Op::lt},
+        {"lte", Op::lte},       {"gt", Op::gt},           {"gte", Op::gte},
+        {"prefix", Op::prefix}, {"like", Op::like},       {"notlike", Op::not_like},
+        {"null", Op::is_null},  {"notnull", Op::not_null}};
     const auto found = kOps.find(modifier);
     return found == kOps.end() ? std::nullopt : std::optional<Op>(found->second);
 }
@@ -161,8 +160,7 @@ Result<ListRequest> parse_list(const ApiRequest& request, const TypeSchema& type
 
 void hide_removed(const TypeSchema& type, std::int64_t now, std::int64_t shown_for, std::vector<AnyOf>& where) {
     if (!type.resource) return;
-    if (type.removed)
-        where.push_back({{"removed", Op::is_null, {}}, {"removed", Op::gte, {Value(now - shown_for)}}});
+    if (type.removed) where.push_back({{"removed", Op::is_null, {}}, {"removed", Op::gte, {Value(now - shown_for)}}});
     if (type.remove_time) where.push_back({{"removeTime", Op::is_null, {}}, {"removeTime", Op::gt, {Value(now)}}});
 }
 
@@ -249,7 +247,8 @@ std::string collection_tail(const ApiRequest& request, const TypeSchema* type, c
     if (frame.paged) {
         out += R"({"first":null,"previous":null,"next":)";
         if (frame.more)
-            append_text(out, with(url_without(request, {"marker"}), "marker=m" + std::to_string(list.offset + list.limit)));
+            append_text(out,
+                        with(url_without(request, {"marker"}), "marker=m" + std::to_string(list.offset + list.limit)));
         else out += "null";
         out += ",\"limit\":" + std::to_string(list.limit) + ",\"total\":null,\"partial\":";
         out += frame.more ? "true}" : "false}";

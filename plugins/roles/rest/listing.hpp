@@ -41,9 +41,9 @@ void only_kind(const TypeSchema& type, std::vector<AnyOf>& where);
 /// What a collection says beside its rows.
 struct CollectionFrame {
     std::string resource_type;
-    bool paged = true;          ///< with a pagination object
+    bool paged = true;  ///< with a pagination object
     bool more = false;
-    std::string create_field;   ///< createDefaults
+    std::string create_field;  ///< createDefaults
     std::string create_value;
 };
 /// Everything before and behind `data`'s rows.

@@ -82,7 +82,8 @@ Result<void> add_multipart(std::string_view content_type, std::string_view body,
         if (++parts > kMostParameters)
             return invalid_field("MaxLimitExceeded", {},
                                  "more than " + std::to_string(kMostParameters) + " parts in one body");
-        const auto disposition = header_of(rest.substr(2, std::max<std::size_t>(head_end, 2) - 2), "content-disposition");
+        const auto disposition =
+            header_of(rest.substr(2, std::max<std::size_t>(head_end, 2) - 2), "content-disposition");
         const auto content_begin = head_end + 4;
         const auto name = attribute(disposition, "name");
         if (!name) return malformed("a part has no name");

@@ -5,8 +5,8 @@ namespace drover::rest {
 namespace {
 
 const AccessByKind kReadByAdmin{{"admin", "r"}, {"superadmin", "r"}, {"base", "r"}};
-const AccessByKind kReadByAll{{"admin", "r"}, {"superadmin", "r"}, {"base", "r"}, {"user", "r"}, {"agent", "r"},
-                              {"agentRegister", "r"}};
+const AccessByKind kReadByAll{{"admin", "r"}, {"superadmin", "r"}, {"base", "r"},
+                              {"user", "r"},  {"agent", "r"},      {"agentRegister", "r"}};
 
 ApiField field(std::string name, std::string type, AccessByKind access, std::string about = {}) {
     ApiField one;
@@ -53,8 +53,8 @@ ApiType publish() {
 }
 
 ApiType subscribe() {
-    const AccessByKind only{{"admin", "cr"}, {"superadmin", "cr"}, {"base", "cr"}, {"agent", "cr"}, {"user", "cr"},
-                            {"readAdmin", "cr"}};
+    const AccessByKind only{{"admin", "cr"}, {"superadmin", "cr"}, {"base", "cr"},
+                            {"agent", "cr"}, {"user", "cr"},       {"readAdmin", "cr"}};
     auto fields = readable({{"eventNames", "array[string]"}, {"agentId", "reference[agent]"}}, only);
     fields.front().min_length = 1;
     fields.front().valid_chars = "*._0-9a-zA-Z;=";
@@ -62,12 +62,9 @@ ApiType subscribe() {
 }
 
 ApiType active_setting() {
-    auto fields = readable({{"name", "string"},
-                            {"value", "string"},
-                            {"activeValue", "string"},
-                            {"source", "string"},
-                            {"inDb", "boolean"}},
-                           kReadByAdmin);
+    auto fields = readable(
+        {{"name", "string"}, {"value", "string"}, {"activeValue", "string"}, {"source", "string"}, {"inDb", "boolean"}},
+        kReadByAdmin);
     for (const auto* kind : {"admin", "superadmin", "base"}) {
         fields[0].access[kind] = "cr";
         fields[1].access[kind] = "cru";
@@ -89,8 +86,9 @@ const std::vector<ApiType>& own_types() {
                        {"collectionFilters", "map[type]"},
                        {"includeableLinks", "array[string]"}},
                       kReadByAll)),
-        type("error", kReadByAll,
-             readable({{"status", "int"}, {"code", "string"}, {"message", "string"}, {"detail", "string"}}, kReadByAll)),
+        type(
+            "error", kReadByAll,
+            readable({{"status", "int"}, {"code", "string"}, {"message", "string"}, {"detail", "string"}}, kReadByAll)),
         publish(),
         subscribe(),
         type("processDefinition", kReadByAdmin,

@@ -30,7 +30,8 @@ Result<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
         } else {
             const int high = i + 2 < text.size() ? digit(text[i + 1]) : -1;
             const int low = i + 2 < text.size() ? digit(text[i + 2]) : -1;
-            if (high < 0 || low < 0) return refusal(400, "Bad Request", {}, "a % is followed by two hexadecimal digits");
+            if (high < 0 || low < 0)
+                return refusal(400, "Bad Request", {}, "a % is followed by two hexadecimal digits");
             decoded += static_cast<char>(high * 16 + low);
             i += 2;
         }
@@ -72,8 +73,9 @@ Result<void> add_urlencoded(std::string_view text, Parameters& into) {
         auto name = percent_decoded(pair.substr(0, equals), true);
         if (!name) return name.error();
         if (name->size() > kLongestParameterName)
-            return invalid_field("MaxLengthExceeded", {}, "the name of a parameter is longer than " +
-                                                              std::to_string(kLongestParameterName) + " bytes");
+            return invalid_field(
+                "MaxLengthExceeded", {},
+                "the name of a parameter is longer than " + std::to_string(kLongestParameterName) + " bytes");
         auto value = percent_decoded(pair.substr(std::min(equals + 1, pair.size())), true);
         if (!value) return value.error();
         into[std::move(*name)].push_back(std::move(*value));

@@ -14,10 +14,10 @@ namespace drover::rest {
 /// Every value of every name, in the order in which they came.
 using Parameters = std::map<std::string, std::vector<std::string>>;
 
-inline constexpr std::size_t kMostParameters = 1'000;           ///< values of one request together
-inline constexpr std::size_t kLargestMultipart = 100 * 1024;    ///< bytes
-inline constexpr std::size_t kDeepestBody = 32;                 ///< levels of JSON
-inline constexpr std::size_t kLongestParameterName = 255;       ///< bytes
+inline constexpr std::size_t kMostParameters = 1'000;         ///< values of one request together
+inline constexpr std::size_t kLargestMultipart = 100 * 1024;  ///< bytes
+inline constexpr std::size_t kDeepestBody = 32;               ///< levels of JSON
+inline constexpr std::size_t kLongestParameterName = 255;     ///< bytes
 
 /// "%41+b" is "A b" in a query or form; in a path '+' stands for itself.
 /// Errors: 400, when a '%' begins no escape.

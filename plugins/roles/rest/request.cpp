@@ -73,8 +73,8 @@ Result<std::string> origin_of(const HttpRequest& request, bool allow_override) {
 
 std::string client_ip_of(const HttpRequest& request) {
     const auto forwarded = request.headers.get("X-Forwarded-For");
-    const bool plain = forwarded.size() <= 1'000 && std::all_of(forwarded.begin(), forwarded.end(),
-                                                                [](char c) { return c >= ' ' && c <= '~'; });
+    const bool plain = forwarded.size() <= 1'000 &&
+                       std::all_of(forwarded.begin(), forwarded.end(), [](char c) { return c >= ' ' && c <= '~'; });
     return forwarded.empty() || !plain ? request.remote : std::string(forwarded);
 }
 
@@ -111,8 +111,7 @@ Result<void> read_content(ApiRequest& request) {
     if (request.method == "HEAD") request.method = "GET";
     if (request.method == "POST")
         if (const auto* action = first(request.parameters, "action")) request.action = *action;
-    if (request.method == "POST" || request.method == "PUT")
-        request.body = merged(request.parameters, std::move(body));
+    if (request.method == "POST" || request.method == "PUT") request.body = merged(request.parameters, std::move(body));
     return ok;
 }
 

@@ -41,8 +41,8 @@ struct ApiRequest {
     std::string base;    ///< "http://host:8080/v1"
     std::string url;     ///< of the request, without its query
     std::string client_ip;
-    std::string type;    ///< of the path, resolved: "container"; empty when unset
-    std::string id;      ///< as sent
+    std::string type;  ///< of the path, resolved: "container"; empty when unset
+    std::string id;    ///< as sent
     std::string link;
     std::string action;
     std::map<std::string, std::vector<std::string>> parameters;  ///< query and form

@@ -118,7 +118,8 @@ Async<Result<std::set<std::int64_t>>> RestApi::State::reveal(Ask ask,
     co_return std::move(revealed);
 }
 
-Async<Result<HttpResponse>> RestApi::State::list(Ask ask, std::vector<AnyOf> more_where, CollectionFrame frame, bool all) {
+Async<Result<HttpResponse>> RestApi::State::list(Ask ask, std::vector<AnyOf> more_where, CollectionFrame frame,
+                                                 bool all) {
     const auto& type = *ask.type;
     auto said = parse_list(*ask.request, type);
     if (!said) co_return said.error();

@@ -17,7 +17,9 @@ json::array methods(std::initializer_list<std::pair<const char*, bool>> list) {
     return names;
 }
 
-json::value number(const std::optional<std::int64_t>& value) { return value ? json::value(*value) : json::value(nullptr); }
+json::value number(const std::optional<std::int64_t>& value) {
+    return value ? json::value(*value) : json::value(nullptr);
+}
 json::value text(const std::string& value) { return value.empty() ? json::value(nullptr) : json::value(value); }
 
 json::object field_json(const FieldSchema& field) {
@@ -58,15 +60,16 @@ std::string schema_tail(const TypeSchema& type) {
     for (const auto& action : type.actions)
         actions[action.name] = json::object{{"input", text(action.input)}, {"output", text(action.output)}};
     for (const auto& link : type.links) includeable.emplace_back(link.path);
-    const json::object tail{{"actions", json::object{}},
-                            {"resourceMethods", methods({{"GET", type.get}, {"PUT", type.update}, {"DELETE", type.remove}})},
-                            {"collectionMethods", methods({{"GET", type.list}, {"POST", type.create}})},
-                            {"resourceFields", std::move(fields)},
-                            {"resourceActions", std::move(actions)},
-                            {"collectionActions", json::object{}},
-                            {"collectionFields", json::object{}},
-                            {"collectionFilters", std::move(filters)},
-                            {"includeableLinks", std::move(includeable)}};
+    const json::object tail{
+        {"actions", json::object{}},
+        {"resourceMethods", methods({{"GET", type.get}, {"PUT", type.update}, {"DELETE", type.remove}})},
+        {"collectionMethods", methods({{"GET", type.list}, {"POST", type.create}})},
+        {"resourceFields", std::move(fields)},
+        {"resourceActions", std::move(actions)},
+        {"collectionActions", json::object{}},
+        {"collectionFields", json::object{}},
+        {"collectionFilters", std::move(filters)},
+        {"includeableLinks", std::move(includeable)}};
     return json::serialize(tail);
 }
 

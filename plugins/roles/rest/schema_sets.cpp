@@ -123,7 +123,8 @@ const LinkSchema* TypeSchema::link(std::string_view link_name) const {
 
 const ActionSchema* TypeSchema::action(std::string_view action_name) const {
     const auto wanted = lower(action_name);
-    const auto found = std::find_if(actions.begin(), actions.end(), [&](const auto& one) { return one.path == wanted; });
+    const auto found =
+        std::find_if(actions.begin(), actions.end(), [&](const auto& one) { return one.path == wanted; });
     return found == actions.end() ? nullptr : &*found;
 }
 
@@ -332,15 +333,19 @@ private:
                     same->input = action.input;
                     if (!action.output.empty()) same->output = action.output;
                 } else {
-                    type.actions.push_back({action.name, action.input, action.output.empty() ? type.name : action.output,
-                                            {}, lower(action.name)});
+                    type.actions.push_back({action.name,
+                                            action.input,
+                                            action.output.empty() ? type.name : action.output,
+                                            {},
+                                            lower(action.name)});
                 }
             }
         };
         if (const auto* base = type.is_child ? model_.find(api_.base) : nullptr) own_actions(*base);
         own_actions(api_);
         if (kind_ == "readAdmin" || kind_ == "agent" || kind_ == "agentRegister") type.actions.clear();
-        std::sort(type.actions.begin(), type.actions.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+        std::sort(type.actions.begin(), type.actions.end(),
+                  [](const auto& a, const auto& b) { return a.name < b.name; });
         if (!type.has_processes) return;
         using Source = FieldSchema::Source;
         add_transitioning("transitioning", "enum", Source::transitioning);

@@ -31,7 +31,14 @@ ValueType parse_value_type(std::string_view text);
 
 struct FieldSchema {
     /// Where its value comes from.
-    enum class Source : unsigned char { id, column, inner, transitioning, transitioning_message, transitioning_progress };
+    enum class Source : unsigned char {
+        id,
+        column,
+        inner,
+        transitioning,
+        transitioning_message,
+        transitioning_progress
+    };
     std::string name;
     Source source = Source::inner;  ///< inner: `data.fields.NAME`
     std::size_t column = 0;         ///< in the resource type's fields
@@ -64,8 +71,8 @@ struct ActionSchema {
 
 struct TypeSchema {
     std::string name, plural;
-    std::string path;    ///< the plural in lower case
-    std::string base;    ///< the resource type, or the type itself when it has no table
+    std::string path;  ///< the plural in lower case
+    std::string base;  ///< the resource type, or the type itself when it has no table
     std::string id_prefix;
     const ResourceType* resource = nullptr;
     bool is_child = false;
@@ -80,7 +87,7 @@ struct TypeSchema {
     bool needs_data = false;                             ///< to show a row, its `data` is looked into
     std::optional<std::size_t> account, is_public, state, removed, remove_time, kind, data;  ///< columns
     std::vector<std::pair<std::string, std::string>> extra_links{};  ///< name and path, of every row: "explain"
-    std::string tail;  ///< of its schema resource, behind the links
+    std::string tail;                                                ///< of its schema resource, behind the links
 
     const FieldSchema* field(std::string_view field_name) const;
     /// In any case.
@@ -100,7 +107,7 @@ public:
 
 private:
     friend class SchemaSets;
-    std::map<std::string, const TypeSchema*, std::less<>> names_;                    // lower case
+    std::map<std::string, const TypeSchema*, std::less<>> names_;                            // lower case
     std::map<std::string, std::map<std::string, const TypeSchema*>, std::less<>> children_;  // base, kind
 };
 

@@ -49,8 +49,7 @@ std::string shown_text(const Ask& ask, const Shown& setting) {
 bool wanted(const Ask& ask, const std::string& name) {
     const auto all = [&](const char* parameter, auto holds) {
         const auto found = ask.request->parameters.find(parameter);
-        return found == ask.request->parameters.end() ||
-               std::all_of(found->second.begin(), found->second.end(), holds);
+        return found == ask.request->parameters.end() || std::all_of(found->second.begin(), found->second.end(), holds);
     };
     return all("name", [&](const std::string& text) { return name == text; }) &&
            all("name_ne", [&](const std::string& text) { return name != text; }) &&
@@ -171,7 +170,8 @@ Async<Result<HttpResponse>> RestApi::State::settings_answer(Ask ask) {
     if (!written && written.error().code() == Errc::conflict) co_return refusal(409, "Conflict", "name");
     if (!written) co_return written.error();
     auto refreshed = co_await engine.refresh_settings();
-    if (!refreshed) context.log().warning("settings are written but not yet in force", {{"why", refreshed.error().message()}});
+    if (!refreshed)
+        context.log().warning("settings are written but not yet in force", {{"why", refreshed.error().message()}});
     settings.forget();
     tell_change(ask, std::nullopt, method == "POST" ? 201 : 200);
 

@@ -32,8 +32,8 @@ Async<Result<void>> RestApi::State::check_references(Ask ask, std::vector<Refere
     std::set<std::pair<std::string, std::int64_t>> seen;
     for (const auto& reference : references) {
         if (!seen.emplace(reference.type, reference.id).second) continue;
-        const auto wrong = invalid_field("InvalidReference", reference.field,
-                                         reference.field + " leads to no " + reference.type);
+        const auto wrong =
+            invalid_field("InvalidReference", reference.field, reference.field + " leads to no " + reference.type);
         Ask there = ask;
         there.type = ask.set->find(reference.type);
         if (!there.type || !there.type->resource) co_return wrong;
@@ -58,7 +58,8 @@ Async<Result<void>> RestApi::State::check_unique(Ask ask, json::object values, s
         if (!found) co_return found.error();
         for (const auto& row : found->rows)
             if (row.record.id() != except)
-                co_return invalid_field("NotUnique", field.name, "another " + ask.type->name + " has this " + field.name);
+                co_return invalid_field("NotUnique", field.name,
+                                        "another " + ask.type->name + " has this " + field.name);
     }
     co_return ok;
 }
@@ -88,7 +89,8 @@ Async<Result<HttpResponse>> RestApi::State::create(Ask ask) {
     const auto& caller = ask.caller();
     auto given = convert_fields(type, Pass::create, caller, ask.request->body);
     if (!given) co_return given.error();
-    if (auto checked = co_await check_references(ask, std::move(given->references)); !checked) co_return checked.error();
+    if (auto checked = co_await check_references(ask, std::move(given->references)); !checked)
+        co_return checked.error();
 
     auto values = std::move(given->values);
     // Whoever sees one account only creates for that one.
@@ -124,7 +126,9 @@ Async<Result<HttpResponse>> RestApi::State::create_linked(Ask ask, std::int64_t 
     request->type = link->target->name;
     request->id.clear();
     request->link.clear();
-    co_return co_await create(Ask{request, ask.set, link->target});
+    Ask there{request, ask.set, link->target};
+    auto creating = create(std::move(there));
+    co_return co_await std::move(creating);
 }
 
 Async<Result<HttpResponse>> RestApi::State::update(Ask ask, std::int64_t id) {
@@ -132,7 +136,8 @@ Async<Result<HttpResponse>> RestApi::State::update(Ask ask, std::int64_t id) {
     if (!row) co_return row.error();
     auto given = convert_fields(*ask.type, Pass::update, ask.caller(), ask.request->body);
     if (!given) co_return given.error();
-    if (auto checked = co_await check_references(ask, std::move(given->references)); !checked) co_return checked.error();
+    if (auto checked = co_await check_references(ask, std::move(given->references)); !checked)
+        co_return checked.error();
     if (ask.type->account && !ask.caller().all_accounts) given->values.erase("accountId");
     if (auto unique = co_await check_unique(ask, given->values, id); !unique) co_return unique.error();
     if (given->values.empty()) co_return co_await shown_row(ask, std::move(*row), 200);

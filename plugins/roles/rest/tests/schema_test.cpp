@@ -6,6 +6,7 @@
 #include "errors.hpp"
 #include "field_values.hpp"
 #include "listing.hpp"
+#include "parameters.hpp"
 #include "schema_sets.hpp"
 #include "shown.hpp"
 
@@ -56,10 +57,11 @@ std::shared_ptr<const Model> model() {
     host.fields = {field("uri", {{"admin", "cru"}, {"agentRegister", "cr"}}, {})};
     auto processes = generic_processes("machine");
     for (auto& one : generic_processes("host")) processes.push_back(one);
-    return Model::make({resource("account", {}), resource("host", {reference_field("accountId", "account"), text_field("uri")}),
-                        resource("machine", {reference_field("accountId", "account"), reference_field("hostId", "host"),
-                                             integer_field("size"), boolean_field("isPublic")})},
-                       {machine, box, host}, std::move(processes))
+    return Model::make(
+               {resource("account", {}), resource("host", {reference_field("accountId", "account"), text_field("uri")}),
+                resource("machine", {reference_field("accountId", "account"), reference_field("hostId", "host"),
+                                     integer_field("size"), boolean_field("isPublic")})},
+               {machine, box, host}, std::move(processes))
         .value();
 }
 
@@ -99,7 +101,8 @@ protected:
 };
 
 TEST_F(SchemaTest, TypesGoByAnyName) {
-    for (const auto* name : {"machine", "machines", "MACHINES", "Machine"}) EXPECT_EQ(type("admin", name).name, "machine");
+    for (const auto* name : {"machine", "machines", "MACHINES", "Machine"})
+        EXPECT_EQ(type("admin", name).name, "machine");
     EXPECT_EQ(type("admin", "boxes").name, "box");
     EXPECT_EQ(sets_.of("admin")->find("nonsense"), nullptr);
 }
@@ -191,11 +194,18 @@ TEST_F(SchemaTest, FieldsAreConvertedAndTheRestDropped) {
     const auto& box = type("admin", "box");
     const Caller caller;
     const auto values = convert_fields(box, Pass::create, caller,
-                                       {{"id", 5}, {"state", "active"}, {"nonsense", 1}, {"size", "3"}, {"ports", "80"},
-                                        {"name", json::array{"first", "second"}}, {"needed", 12}, {"hostId", "1h9"}})
+                                       {{"id", 5},
+                                        {"state", "active"},
+                                        {"nonsense", 1},
+                                        {"size", "3"},
+                                        {"ports", "80"},
+                                        {"name", json::array{"first", "second"}},
+                                        {"needed", 12},
+                                        {"hostId", "1h9"}})
                             .value();
-    EXPECT_EQ(values.values, (json::object{{"name", "first"}, {"hostId", 9}, {"size", 3}, {"ports", json::array{80}},
-                                           {"needed", "12"}}));
+    EXPECT_EQ(
+        values.values,
+        (json::object{{"name", "first"}, {"hostId", 9}, {"size", 3}, {"ports", json::array{80}}, {"needed", "12"}}));
     ASSERT_EQ(values.references.size(), 1U);
     EXPECT_EQ(values.references[0].type, "host");
 }
