@@ -94,8 +94,9 @@ void append_handler(std::string& out, const json::value& handler, const std::str
     out += indent + shown(handler, "name") + (took.empty() ? ", not ended" : ", " + took);
     if (const auto* flag = member(handler, "shouldDelegate"); flag && flag->is_bool() && flag->as_bool())
         out += ", delegates";
-    if (const auto* flag = member(handler, "shouldContinue"); flag && flag->is_bool())
-        out += flag->as_bool() ? ", goes on" : ", ends the list";
+    const auto* goes_on = member(handler, "shouldContinue");
+    if (goes_on && goes_on->is_bool() && !member(handler, "exception"))
+        out += goes_on->as_bool() ? ", goes on" : ", ends the list";
     out += "\n";
     const auto inner = indent + "    ";
     append_exception(out, handler, inner);

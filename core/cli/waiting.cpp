@@ -131,7 +131,7 @@ Result<json::value> wait_for(Client& client, const Schema& schema, const std::st
                                    printable(what) + " has not reached " + printable(goal_text(goal)) + " within " +
                                        span_text((goal.at_most / 1ms + 99) / 100 * 100) + "; it is " +
                                        (last_state.empty() ? "there" : printable(last_state)),
-                                   "It goes on. What it waits for: drover explain " + schema.id() + "/" + id),
+                                   "What it waits for: drover explain " + schema.id() + "/" + id),
                              kOutOfTime);
         }
         std::this_thread::sleep_for(pause);

@@ -336,6 +336,42 @@ TEST(CliWithoutServer, SaysWhereItLookedAndHowToStartOne) {
         EXPECT_NE(asked.output.find(part), std::string::npos) << part << " is missing in: " << asked.output;
 }
 
+TEST(CliOfWhatFailed, ParkedProcessesAreExplainedTriedAgainAndGivenUp) {
+    ControlPlane plane(
+        {"process.retry.attempts=1", "agent.activate.ping.retries=1", "agent.activate.ping.timeout=200"});
+    ASSERT_TRUE(plane.start());
+    const TemporaryFolder home;
+    const auto drover = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), drover_program().string());
+        return run({.words = std::move(words),
+                    .folder = home.path(),
+                    .environment = {{"HOME", home.path().string()},
+                                    {"DROVER_URL", "http://" + plane.api_address().to_string()}}});
+    };
+    ASSERT_TRUE(drover({"create", "agent", "uri=event:///nobody"}).ok());
+    auto api = plane.api();
+    const auto await_parked = [&] {
+        const auto parked = eventually(api, "/v1/processinstances?parked=true",
+                                       [](const json::value& body) { return !body.at("data").as_array().empty(); });
+        return text_of(parked.at("data").at(0), "id");
+    };
+    const auto id = await_parked();
+    const auto listed = drover({"process", "list", "--pending", "--name", "agent.create"});
+    EXPECT_NE(listed.output.find("parked: "), std::string::npos) << listed.output;
+    const auto explained = drover({"explain", "agent/1a1"});
+    EXPECT_NE(explained.output.find("drover process retry " + id), std::string::npos) << explained.output;
+
+    EXPECT_TRUE(drover({"process", "retry", "--all-parked", "--name", "host.create"}).output == "0 processes\n");
+    const auto again = drover({"process", "retry", "--all-parked", "--resource", "agent/1a1"});
+    EXPECT_EQ(again.output, id + ": agent.create of agent 1a1 is tried again\n1 process\n");
+    EXPECT_EQ(await_parked(), id) << "nobody answers this time either";
+    const auto given_up = drover({"process", "cancel", id});
+    EXPECT_EQ(given_up.output, id + ": agent.create of agent 1a1 is given up\n");
+    EXPECT_EQ(drover({"process", "retry", "--all-parked"}).output, "0 processes\n");
+    const auto history = drover({"process", "show", id});
+    EXPECT_NE(history.output.find("exit reason CANCELED"), std::string::npos) << history.output;
+}
+
 TEST(CliOverARestart, WaitingOutlivesTheServer) {
     ControlPlane plane;
     ASSERT_TRUE(plane.start());
