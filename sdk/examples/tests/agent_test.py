@@ -87,7 +87,7 @@ class AgentCase(unittest.TestCase):
         return reply["data"]
 
     def refused(self, event, pattern):
-        reply = self.server.ask(event)
+        reply = self.server.ask(event, 60)
         self.assertEqual(reply.get("transitioning"), "error", reply)
         self.assertRegex(reply["transitioningMessage"], pattern)
         return reply
@@ -281,11 +281,8 @@ class AgentCase(unittest.TestCase):
 
     def test_what_it_cannot_make_sense_of_harms_nothing(self):
         for text in ("\n", "{\n", "[]\n\n", "null\n\n", '{"replyTo": 5}\n\n', "\x00\xff\n\n", "x" * 100_000 + "\n"):
-            known = len(self.server.subscriptions)
             self.server.write(text)
-            if not self.answers_a_ping():
-                self.server.wait_for_agent(known + 1)
-        self.good(ping(resources=False))
+            self.good(ping(resources=False))
         outside = sorted(path.name for path in self.state.parent.glob("escaped*"))
         for identity in ("../../escaped", "/tmp/escaped", "", ".", "a b", "x" * 300, "$(touch escaped)", "-rf"):
             self.refused(Machine(1, identity=identity or " ").instance_command("activate"), "not fit")
@@ -298,14 +295,6 @@ class AgentCase(unittest.TestCase):
             self.refused({**Machine(1).instance_command("activate"), "data": data}, ".")
         self.assertEqual(outside, sorted(path.name for path in self.state.parent.glob("escaped*")))
         self.assertEqual(list((self.state / "instances").glob("*")), [])
-
-    def answers_a_ping(self):
-        one = self.server.send(ping(resources=False))
-        try:
-            self.server.reply_to(one, seconds=3)
-            return True
-        except AssertionError:
-            return False
 
 
 class ShellAgentCase(AgentCase):
