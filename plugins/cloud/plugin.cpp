@@ -46,16 +46,16 @@ private:
 }  // namespace
 }  // namespace drover::cloud
 
-DROVER_PLUGIN(
-    "drover.cloud", "0.1.0",
-    {
-        .summary = "The cloud's resources: accounts, agents, hosts, storage pools, images, volumes, machines",
-        .options = drover::cloud::options(),
-        .resource_types = drover::cloud::all_types().resources,
-        .api_types = drover::cloud::all_types().api,
-        .processes = drover::cloud::all_types().processes,
-        .extends = {drover::extension<drover::ModelExtension>()},
-        .create = [](const drover::Config&, drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
-            return std::unique_ptr<drover::Plugin>(std::make_unique<drover::cloud::CloudPlugin>(context));
-        },
-    });
+DROVER_PLUGIN("drover.cloud", "0.1.0",
+              {
+                  .summary = "The cloud's resources: accounts, agents, hosts, storage pools, images, volumes, machines",
+                  .options = drover::cloud::options(),
+                  .resource_types = drover::cloud::all_types().resources,
+                  .api_types = drover::cloud::all_types().api,
+                  .processes = drover::cloud::all_types().processes,
+                  .extends = {drover::extension<drover::ModelExtension>()},
+                  .create = [](const drover::Config&,
+                               drover::Context& context) -> drover::Result<std::unique_ptr<drover::Plugin>> {
+                      return std::unique_ptr<drover::Plugin>(std::make_unique<drover::cloud::CloudPlugin>(context));
+                  },
+              });

@@ -100,7 +100,8 @@ private:
     json::object own_values(const json::object& object) const {
         json::object values;
         for (const auto& [key, value] : object) {
-            const bool own = std::find(kOwnColumns.begin(), kOwnColumns.end(), std::string_view(key)) != kOwnColumns.end();
+            const bool own =
+                std::find(kOwnColumns.begin(), kOwnColumns.end(), std::string_view(key)) != kOwnColumns.end();
             if (own) values[key] = value;
             else if (key == "data" && value.is_object()) values[key] = value;
             else if (key == "hostUuid" || key == "type") values[key] = value;
@@ -267,8 +268,7 @@ private:
         values["kind"] = "storagePoolHostMap";
         Create create;
         create.type = "storagePoolHostMap";
-        create.values =
-            row_values(*hands_.schema->find("storagePoolHostMap"), values, now_millis(cloud_->clock));
+        create.values = row_values(*hands_.schema->find("storagePoolHostMap"), values, now_millis(cloud_->clock));
         return create;
     }
 

@@ -35,11 +35,18 @@ Option words(const std::string& key, std::string fallback, std::string summary) 
 }
 
 void add_activation(std::vector<Option>& all) {
-    const std::map<std::string, bool> types{
-        {"account", true},         {"agent", true},           {"agentGroup", false},
-        {"credential", true},      {"host", true},            {"image", true},
-        {"imageStoragePoolMap", false}, {"instanceHostMap", false}, {"storagePool", true},
-        {"storagePoolHostMap", true},   {"volume", false},          {"volumeStoragePoolMap", false}};
+    const std::map<std::string, bool> types{{"account", true},
+                                            {"agent", true},
+                                            {"agentGroup", false},
+                                            {"credential", true},
+                                            {"host", true},
+                                            {"image", true},
+                                            {"imageStoragePoolMap", false},
+                                            {"instanceHostMap", false},
+                                            {"storagePool", true},
+                                            {"storagePoolHostMap", true},
+                                            {"volume", false},
+                                            {"volumeStoragePoolMap", false}};
     for (const auto& [type, on] : types)
         all.push_back(flag("activate.by.default." + type, on, "Whether a new " + type + " becomes active by itself."));
 }
@@ -53,8 +60,9 @@ void add_payloads(std::vector<Option>& all) {
         {"volumeStoragePoolMap", "volume[${event.data.volume}]|storagePool"}};
     for (const auto& [type, expression] : expressions)
         all.push_back(words("event.data." + type, expression,
-                            "What stands in the " + type + " of an agent's command: names of its links, with '|' "
-                            "between and what is theirs in brackets."));
+                            "What stands in the " + type +
+                                " of an agent's command: names of its links, with '|' "
+                                "between and what is theirs in brackets."));
 }
 
 }  // namespace
@@ -86,7 +94,8 @@ std::vector<Option> options() {
         number("instance.compute.tries", 3, 1, 1'000, "How often an agent may refuse to start a machine."),
         flag("api.show.transitioning.internal.message", true,
              "Whether users see what an agent said about a failure for operators."),
-        flag("simple.allocator.spread", true, "Whether machines go to the host with most free, instead of the fullest."),
+        flag("simple.allocator.spread", true,
+             "Whether machines go to the host with most free, instead of the fullest."),
         words("allocator.kinds", "sim,docker,libvirt",
               "Kinds whose images run on hosts of that kind only. Images tied to none of them run on all other hosts."),
         flag("docker.auto.create.external.pool", true,

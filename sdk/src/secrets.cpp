@@ -149,8 +149,8 @@ Result<std::string> hash_chosen_secret(std::string_view secret) {
     std::array<unsigned char, kKeyBytes> key{};
     if (!derive(secret, how, key))
         return Error(Errc::exhausted, "the secret could not be hashed", "It takes 16 MB of memory: try again.");
-    return std::string(kSlow) + std::to_string(how.log_n) + ":" + std::to_string(how.r) + ":" +
-           std::to_string(how.p) + ":" + hex(how.salt) + ":" + hex(key);
+    return std::string(kSlow) + std::to_string(how.log_n) + ":" + std::to_string(how.r) + ":" + std::to_string(how.p) +
+           ":" + hex(how.salt) + ":" + hex(key);
 }
 
 bool verify_secret(std::string_view secret, std::string_view stored) {

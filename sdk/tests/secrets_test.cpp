@@ -58,8 +58,8 @@ TEST(Secrets, WrongLengthsAreRefused) {
 
 TEST(Secrets, WhatIsNoHashNeverVerifies) {
     for (const std::string stored :
-         {"", "plain", "sha256:", "sha256:00", "scrypt:", "scrypt:14:8:1:00", "scrypt:14:8:1::00", "scrypt:99:8:1:00:00",
-          "scrypt:20:32:1:00:7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2",
+         {"", "plain", "sha256:", "sha256:00", "scrypt:", "scrypt:14:8:1:00", "scrypt:14:8:1::00",
+          "scrypt:99:8:1:00:00", "scrypt:20:32:1:00:7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2",
           "scrypt:14:8:1:zz:7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2", "md5:00"}) {
         EXPECT_FALSE(verify_secret("plain", stored)) << stored;
         EXPECT_FALSE(verify_secret(stored, stored)) << stored;

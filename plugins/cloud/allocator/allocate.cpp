@@ -10,11 +10,11 @@
 namespace drover::cloud {
 namespace {
 
-constexpr int kTries = 100;            // against other placements of the same moment
+constexpr int kTries = 100;             // against other placements of the same moment
 constexpr std::size_t kFirstLook = 16;  // hosts read at first
 constexpr std::size_t kLongestLook = 2'000;
 constexpr std::size_t kMostNamed = 5'000;  // hosts that a query names; more are told apart afterwards
-constexpr std::size_t kMostUnfit = 200;  // hosts with room that turn out not to serve
+constexpr std::size_t kMostUnfit = 200;    // hosts with room that turn out not to serve
 
 struct VolumeNeed {
     Record volume;
@@ -32,8 +32,8 @@ struct Need {
     std::optional<std::set<std::int64_t>> hosts;
 
     bool placed() const {
-        return !maps.empty() && std::none_of(volumes.begin(), volumes.end(),
-                                             [](const VolumeNeed& one) { return one.pools.empty(); });
+        return !maps.empty() &&
+               std::none_of(volumes.begin(), volumes.end(), [](const VolumeNeed& one) { return one.pools.empty(); });
     }
     void only(const std::set<std::int64_t>& some) {
         if (!hosts) {
@@ -198,8 +198,8 @@ std::optional<std::vector<std::int64_t>> choose_pools(const Need& need, const st
 
 Create new_map(std::string type, std::string uuid, Assignments ends, std::int64_t now, std::string data) {
     Create create;
-    create.values = {{"kind", type}, {"uuid", std::move(uuid)}, {"state", "requested"}, {"created", now},
-                     {"data", std::move(data)}};
+    create.values = {
+        {"kind", type}, {"uuid", std::move(uuid)}, {"state", "requested"}, {"created", now}, {"data", std::move(data)}};
     for (auto& end : ends) create.values.push_back(std::move(end));
     create.type = std::move(type);
     return create;
@@ -243,10 +243,10 @@ Batch placement(const Need& need, const Ledger::Entry& entry, const std::vector<
         volume.id = one.volume.id();
         volume.version = one.volume.version();
         batch.operations.emplace_back(std::move(volume));
-        batch.operations.emplace_back(new_map(
-            "volumeStoragePoolMap",
-            derived_uuid("volumeStoragePoolMap " + std::string(one.volume["uuid"].text()) + step),
-            {{"volumeId", one.volume.id()}, {"storagePoolId", pools[i]}}, now, "{}"));
+        batch.operations.emplace_back(
+            new_map("volumeStoragePoolMap",
+                    derived_uuid("volumeStoragePoolMap " + std::string(one.volume["uuid"].text()) + step),
+                    {{"volumeId", one.volume.id()}, {"storagePoolId", pools[i]}}, now, "{}"));
     }
     return batch;
 }
@@ -275,9 +275,9 @@ Async<Result<bool>> place(CloudPtr cloud, ProcessRunPtr run, std::shared_ptr<con
             }
             auto entry = cloud->ledger.reserve(offers, compute, spread);
             const auto left = entry && entry->expected ? *entry->expected : 0;
-            const bool better_beyond = candidates->more && limit < kLongestLook &&
-                                       (!entry || (entry->expected && (spread ? left < candidates->bound
-                                                                              : left > candidates->bound)));
+            const bool better_beyond =
+                candidates->more && limit < kLongestLook &&
+                (!entry || (entry->expected && (spread ? left < candidates->bound : left > candidates->bound)));
             if (better_beyond) {
                 entry.reset();
                 limit = std::min(limit * 4, kLongestLook);
@@ -329,8 +329,7 @@ Async<Result<void>> allocate_instance(CloudPtr cloud, ProcessRunPtr run) {
         }
         if (*placed) {
             cloud->placements.add();
-            cloud->placement_seconds.observe(
-                std::chrono::duration<double>(cloud->clock.now() - began).count());
+            cloud->placement_seconds.observe(std::chrono::duration<double>(cloud->clock.now() - began).count());
             co_return ok;
         }
     }

@@ -67,7 +67,7 @@ private:
     void mark_wrong(std::int64_t host);
 
     mutable std::mutex mutex_;
-    std::map<std::int64_t, Foreseen> hosts_;  // guarded by mutex_
+    std::map<std::int64_t, Foreseen> hosts_;           // guarded by mutex_
     std::minstd_rand random_{std::random_device{}()};  // guarded by mutex_
 };
 

@@ -100,13 +100,14 @@ Async<Result<std::vector<std::int64_t>>> pools_for(ProcessRunPtr run, std::optio
     co_return pools;
 }
 
-/// One try. False: read again.
-Async<Result<bool>> place_volume(ProcessRunPtr run) {
+enum class Tried : unsigned char { read_again, there_already, placed };
+
+Async<Result<Tried>> place_volume(ProcessRunPtr run) {
     auto volume = co_await run->get("volume", run->resource().id());
     if (!volume) co_return volume.error();
     auto maps = co_await find_live(run, "volumeStoragePoolMap", "volumeId", volume->id());
     if (!maps) co_return maps.error();
-    if (!maps->empty()) co_return true;
+    if (!maps->empty()) co_return Tried::there_already;
 
     const auto instance_id = (*volume)["instanceId"].if_integer()
                                  ? std::optional<std::int64_t>((*volume)["instanceId"].integer())
@@ -144,9 +145,9 @@ Async<Result<bool>> place_volume(ProcessRunPtr run) {
     batch.operations.emplace_back(std::move(map));
     auto committing = run->commit(std::move(batch));
     auto committed = co_await std::move(committing);
-    if (committed) co_return true;
+    if (committed) co_return Tried::placed;
     if (!can_try_again(committed.error())) co_return committed.error();
-    co_return false;
+    co_return Tried::read_again;
 }
 
 Error too_busy() {
@@ -173,12 +174,10 @@ Async<Result<void>> deallocate_instance(CloudPtr cloud, ProcessRunPtr run) {
 
 Async<Result<void>> allocate_volume(CloudPtr cloud, ProcessRunPtr run) {
     for (int attempt = 1; attempt <= kTries; ++attempt) {
-        auto placed = co_await place_volume(run);
-        if (!placed) co_return placed.error();
-        if (*placed) {
-            cloud->placements.add();
-            co_return ok;
-        }
+        auto tried = co_await place_volume(run);
+        if (!tried) co_return tried.error();
+        if (*tried == Tried::placed) cloud->placements.add();
+        if (*tried != Tried::read_again) co_return ok;
     }
     co_return too_busy();
 }

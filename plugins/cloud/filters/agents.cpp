@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "drover/blocking.hpp"
-#include "drover/services/store.hpp"
 #include "drover/engine/engine.hpp"
+#include "drover/services/store.hpp"
 #include "filters/filters.hpp"
 #include "logic/support.hpp"
 

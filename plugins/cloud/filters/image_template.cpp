@@ -26,8 +26,8 @@ std::optional<ImageTemplate> docker_template(std::string_view full) {
     }
     if (!is_word(repository, "._-") || (slash != std::string_view::npos && !is_word(space, "._-"))) return std::nullopt;
     if (tag.empty() || !std::all_of(tag.begin(), tag.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-                   c == '_' || c == '-';
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
+                   c == '-';
         }))
         return std::nullopt;
     const auto name = (space.empty() ? std::string() : std::string(space) + "/") + std::string(repository);
@@ -35,12 +35,12 @@ std::optional<ImageTemplate> docker_template(std::string_view full) {
     made.name = name + ":" + tag;
     made.format = "docker";
     made.instance_kind = "container";
-    made.data["dockerImage"] = boost::json::object{{"repository", repository},
-                                                   {"namespace", space.empty() ? boost::json::value(nullptr)
-                                                                               : boost::json::value(space)},
-                                                   {"tag", tag},
-                                                   {"fullName", name + ":" + tag},
-                                                   {"qualifiedName", name}};
+    made.data["dockerImage"] =
+        boost::json::object{{"repository", repository},
+                            {"namespace", space.empty() ? boost::json::value(nullptr) : boost::json::value(space)},
+                            {"tag", tag},
+                            {"fullName", name + ":" + tag},
+                            {"qualifiedName", name}};
     return made;
 }
 

@@ -47,7 +47,7 @@ Async<Result<void>> write_image(CreateRequest request, Clock* clock, std::string
     if (!system) co_return system.error();
     const auto model = request.hands.engine->model();
     const auto now = now_millis(*clock);
-    json::object values{{"uuid", uuid},          {"kind", "image"},     {"name", made.name}, {"isPublic", true},
+    json::object values{{"uuid", uuid},          {"kind", "image"},      {"name", made.name}, {"isPublic", true},
                         {"format", made.format}, {"state", "requested"}, {"data", made.data}};
     if (*system) values["accountId"] = (*system)->id();
     if (!made.instance_kind.empty()) values["instanceKind"] = made.instance_kind;
@@ -70,7 +70,8 @@ Async<Result<void>> write_image(CreateRequest request, Clock* clock, std::string
     // Another request made it at the same moment.
     if (!committed && committed.error().code() != Errc::conflict) co_return committed.error();
     if (committed) {
-        auto begun = co_await begin(request.hands.engine, clock, "imagestoragepoolmap.create", committed->changed[1].id);
+        auto begun =
+            co_await begin(request.hands.engine, clock, "imagestoragepoolmap.create", committed->changed[1].id);
         if (!begun) co_return begun.error();
     }
     co_return ok;

@@ -13,9 +13,9 @@ Async<Result<LogicResult>> account_create(ProcessRunPtr run) {
     if (credentials->empty()) {
         const auto kind = run->setting("process.account.create.create.credential.default.kind");
         json::object values{{"accountId", account}, {"kind", kind.empty() ? "apiKey" : kind}};
-        auto made = co_await find_or_create(run, "credential",
-                                            derived_uuid("credential of " + std::string(run->resource()["uuid"].text())),
-                                            std::move(values));
+        auto made = co_await find_or_create(
+            run, "credential", derived_uuid("credential of " + std::string(run->resource()["uuid"].text())),
+            std::move(values));
         if (!made) co_return made.error();
         credentials->push_back(std::move(*made));
     }
@@ -33,6 +33,16 @@ Async<Result<LogicResult>> account_create(ProcessRunPtr run) {
 std::string characters_of(std::string text) {
     if (text.size() >= 2 && text.front() == '[' && text.back() == ']') text = text.substr(1, text.size() - 2);
     return text;
+}
+
+/// What the credential was asked for with stands in the process's data, which administrators and external handlers
+/// read: what its secret is checked against is for neither. It runs before all else.
+Async<Result<LogicResult>> forget_secret(ProcessRunPtr run) {
+    const bool erased = run->data().erase("secretValue") + run->data().erase(kSecretOnceField) > 0;
+    if (!erased) co_return nothing();
+    auto saved = co_await run->save_data();
+    if (!saved) co_return saved.error();
+    co_return done();
 }
 
 /// Writes the key itself, not by its result: that would stand in the process's history.
@@ -57,6 +67,7 @@ Async<Result<LogicResult>> api_key_create(ProcessRunPtr run) {
 
 void add_account_logic(std::vector<Logic>& all) {
     all.push_back(handler("AccountCreate", {"account.create"}, account_create));
+    all.push_back(logic("ForgetSecret", {"credential.create"}, LogicPhase::pre, 0, forget_secret));
     all.push_back(logic("ApiKeyCreate", {"credential.create"}, LogicPhase::pre, kPrioritySpecific, api_key_create));
 }
 

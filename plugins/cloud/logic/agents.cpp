@@ -129,10 +129,10 @@ void add_agent_logic(std::vector<Logic>& all, CloudPtr cloud) {
     all.push_back(handler("AgentCreate", {"agent.create"}, agent_create));
     all.push_back(handler("AgentActivate", {"agent.activate", "agent.reconnect"},
                           [cloud](ProcessRunPtr run) { return agent_activate(cloud, std::move(run)); }));
-    all.push_back(handler("AgentTimedConnectionClose", {"agent.reconnect"}, agent_timed_connection_close,
-                          kPriorityPre));
-    all.push_back(handler("AgentConnectionClose", {"agent.deactivate", "agent.remove"}, agent_connection_close,
-                          kPriorityPre));
+    all.push_back(
+        handler("AgentTimedConnectionClose", {"agent.reconnect"}, agent_timed_connection_close, kPriorityPre));
+    all.push_back(
+        handler("AgentConnectionClose", {"agent.deactivate", "agent.remove"}, agent_connection_close, kPriorityPre));
 }
 
 }  // namespace drover::cloud

@@ -59,9 +59,8 @@ Async<Result<LogicResult>> command(ProcessRunPtr run, std::string event, std::st
 
 void add_command_logic(std::vector<Logic>& all) {
     const auto add = [&](std::string name, std::string process, std::string event, std::string end) {
-        all.push_back(handler(std::move(name), {std::move(process)}, [event, end](ProcessRunPtr run) {
-            return command(std::move(run), event, end);
-        }));
+        all.push_back(handler(std::move(name), {std::move(process)},
+                              [event, end](ProcessRunPtr run) { return command(std::move(run), event, end); }));
     };
     add("ImageStoragePoolMapActivate", "imagestoragepoolmap.activate", "storage.image.activate", "storagePool");
     add("ImageStoragePoolMapDeactivate", "imagestoragepoolmap.deactivate", "storage.image.deactivate", "storagePool");

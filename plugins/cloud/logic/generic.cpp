@@ -32,7 +32,8 @@ Async<Result<LogicResult>> clear_removed_fields(ProcessRunPtr run) {
 
 void add_generic_logic(std::vector<Logic>& all) {
     const auto listener = [&](std::string name, std::string process, LogicCall call) {
-        all.push_back(logic(std::move(name), {std::move(process)}, LogicPhase::post, kPriorityDefault, std::move(call)));
+        all.push_back(
+            logic(std::move(name), {std::move(process)}, LogicPhase::post, kPriorityDefault, std::move(call)));
     };
     listener("ActivateByDefault", "*.create", activate_by_default);
     listener("SetRemovedFields", "*.remove", set_removed_fields);

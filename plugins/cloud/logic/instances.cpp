@@ -18,13 +18,12 @@ Async<Result<Record>> ensure_volume(ProcessRunPtr run, std::vector<Record> volum
     });
     if (there != volumes.end()) co_return *there;
     const auto& instance = run->resource();
-    values["accountId"] = instance["accountId"].is_null() ? json::value(nullptr)
-                                                          : json::value(instance["accountId"].integer());
+    values["accountId"] =
+        instance["accountId"].is_null() ? json::value(nullptr) : json::value(instance["accountId"].integer());
     values["instanceId"] = instance.id();
     values["deviceNumber"] = device;
     values["attachedState"] = "active";
-    const auto uuid =
-        derived_uuid("volume " + std::string(instance["uuid"].text()) + " " + std::to_string(device));
+    const auto uuid = derived_uuid("volume " + std::string(instance["uuid"].text()) + " " + std::to_string(device));
     co_return co_await find_or_create(run, "volume", uuid, std::move(values));
 }
 
@@ -128,7 +127,14 @@ Async<Result<void>> stop_instance(ProcessRunPtr run) {
     const auto id = run->resource().id();
     auto maps = co_await find_live(run, "instanceHostMap", "instanceId", id);
     if (!maps) co_return maps.error();
-    auto stopped = co_await run_each(run, "instancehostmap.deactivate", std::move(*maps));
+    std::vector<Record> placed;
+    const auto* deactivate = run->model().process("instancehostmap.deactivate");
+    for (auto& map : *maps) {
+        const auto state = map["state"].text();
+        // No agent was told of any other; deactivating it would remove it before its compute was given back.
+        if (deactivate->starting_at(state) || deactivate->in_transition(state)) placed.push_back(std::move(map));
+    }
+    auto stopped = co_await run_each(run, "instancehostmap.deactivate", std::move(placed));
     if (!stopped) co_return stopped.error();
     auto volumes = co_await volumes_of(run);
     if (!volumes) co_return volumes.error();

@@ -34,8 +34,8 @@ Async<Result<void>> stage_image(ProcessRunPtr run, std::int64_t image_id, std::i
     const auto state = (**map)["state"].text();
     if (state == "active") co_return ok;
     if (state == "requested" || state == "registering") {
-        auto created = co_await run_shared(run, "imagestoragepoolmap.create", "imageStoragePoolMap", (*map)->id(),
-                                           "inactive");
+        auto created =
+            co_await run_shared(run, "imagestoragepoolmap.create", "imageStoragePoolMap", (*map)->id(), "inactive");
         if (!created) co_return created.error();
     }
     co_return co_await run_shared(run, "imagestoragepoolmap.activate", "imageStoragePoolMap", (*map)->id(), "active");

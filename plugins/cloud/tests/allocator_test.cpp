@@ -32,8 +32,8 @@ protected:
                result.error().detail("transitioningInternalMessage").empty();
     }
     void map_to(std::int64_t instance, std::int64_t host) {
-        create("instanceHostMap", {{"uuid", "map" + std::to_string(instance)}, {"instanceId", instance},
-                                   {"hostId", host}});
+        create("instanceHostMap",
+               {{"uuid", "map" + std::to_string(instance)}, {"instanceId", instance}, {"hostId", host}});
     }
 };
 

@@ -10,8 +10,8 @@ Error not_here(std::string what) { return Error(Errc::unsupported, std::move(wha
 
 }  // namespace
 
-BenchRun::BenchRun(Store& store, Clock& with, std::shared_ptr<const Model> model, std::string process,
-                   Record resource, std::map<std::string, std::string, std::less<>> settings)
+BenchRun::BenchRun(Store& store, Clock& with, std::shared_ptr<const Model> model, std::string process, Record resource,
+                   std::map<std::string, std::string, std::less<>> settings)
     : store_(store),
       clock_(with),
       model_(std::move(model)),
@@ -129,10 +129,11 @@ CloudBench::Place CloudBench::place(const std::string& kind, Value free, std::in
     Place made;
     const auto number = std::to_string(++named_);
     const Term owner = agent == 0 ? Term(Value()) : Term(Value(agent));
-    made.host = create("host", {{"uuid", "host" + number}, {"kind", kind}, {"state", "active"},
-                                {"computeFree", free}, {"agentId", owner}});
-    made.pool = create("storagePool", {{"uuid", "pool" + number}, {"kind", kind}, {"state", "active"},
-                                       {"agentId", owner}});
+    made.host = create(
+        "host",
+        {{"uuid", "host" + number}, {"kind", kind}, {"state", "active"}, {"computeFree", free}, {"agentId", owner}});
+    made.pool =
+        create("storagePool", {{"uuid", "pool" + number}, {"kind", kind}, {"state", "active"}, {"agentId", owner}});
     create("storagePoolHostMap", {{"uuid", "sphm" + number}, {"storagePoolId", made.pool}, {"hostId", made.host}});
     return made;
 }
@@ -145,16 +146,16 @@ std::int64_t CloudBench::image(const std::string& kind) {
     const auto number = std::to_string(++named_);
     const auto id = create("image", {{"uuid", "image" + number}, {"state", "active"}});
     if (kind.empty()) return id;
-    const auto pool = create("storagePool", {{"uuid", "ext" + number}, {"kind", kind}, {"state", "active"},
-                                             {"external", true}});
+    const auto pool =
+        create("storagePool", {{"uuid", "ext" + number}, {"kind", kind}, {"state", "active"}, {"external", true}});
     create("imageStoragePoolMap", {{"uuid", "ispm" + number}, {"imageId", id}, {"storagePoolId", pool}});
     return id;
 }
 
 std::int64_t CloudBench::instance(std::int64_t image_id, Assignments more) {
     const auto number = std::to_string(++named_);
-    Assignments values{{"uuid", "instance" + number}, {"kind", "container"}, {"state", "starting"},
-                       {"allocationState", "activating"}};
+    Assignments values{
+        {"uuid", "instance" + number}, {"kind", "container"}, {"state", "starting"}, {"allocationState", "activating"}};
     if (image_id != 0) values.emplace_back("imageId", Value(image_id));
     for (auto& one : more) values.push_back(std::move(one));
     const auto id = create("instance", std::move(values));

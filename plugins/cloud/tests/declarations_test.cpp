@@ -6,8 +6,8 @@
 
 #include "drover/model/model.hpp"
 #include "drover/options.hpp"
-#include "settings.hpp"
 #include "seeds.hpp"
+#include "settings.hpp"
 #include "types/types.hpp"
 
 namespace drover::cloud {
@@ -55,18 +55,27 @@ TEST(Declarations, FitTogether) {
 }
 
 TEST(Declarations, TypesAreOpenToTheKindsThatTheContractNames) {
-    const std::vector<std::array<const char*, 3>> table{
-        {"account", "crud", ""},          {"agent", "crud", ""},
-        {"agentGroup", "crud", ""},       {"configItem", "crud", ""},
-        {"configItemStatus", "crud", ""}, {"credential", "crud", "crud"},
-        {"data", "crud", ""},             {"host", "crud", ""},
-        {"image", "cru", "r"},            {"imageStoragePoolMap", "crud", ""},
-        {"instance", "r", "r"},           {"container", "crud", "crud"},
-        {"virtualMachine", "crud", "crud"}, {"instanceStop", "crud", "cr"},
-        {"instanceHostMap", "crud", ""},  {"offering", "", ""},
-        {"storagePool", "crud", ""},      {"storagePoolHostMap", "crud", ""},
-        {"volume", "r", "r"},             {"volumeStoragePoolMap", "crud", ""},
-        {"zone", "", ""}};
+    const std::vector<std::array<const char*, 3>> table{{"account", "crud", ""},
+                                                        {"agent", "crud", ""},
+                                                        {"agentGroup", "crud", ""},
+                                                        {"configItem", "crud", ""},
+                                                        {"configItemStatus", "crud", ""},
+                                                        {"credential", "crud", "crud"},
+                                                        {"data", "crud", ""},
+                                                        {"host", "crud", ""},
+                                                        {"image", "cru", "r"},
+                                                        {"imageStoragePoolMap", "crud", ""},
+                                                        {"instance", "r", "r"},
+                                                        {"container", "crud", "crud"},
+                                                        {"virtualMachine", "crud", "crud"},
+                                                        {"instanceStop", "crud", "cr"},
+                                                        {"instanceHostMap", "crud", ""},
+                                                        {"offering", "", ""},
+                                                        {"storagePool", "crud", ""},
+                                                        {"storagePoolHostMap", "crud", ""},
+                                                        {"volume", "r", "r"},
+                                                        {"volumeStoragePoolMap", "crud", ""},
+                                                        {"zone", "", ""}};
     for (const auto& [type, admin, user] : table) {
         EXPECT_EQ(may(type, "admin"), admin) << type;
         EXPECT_EQ(may(type, "user"), user) << type;
@@ -77,61 +86,60 @@ TEST(Declarations, TypesAreOpenToTheKindsThatTheContractNames) {
 }
 
 TEST(Declarations, FieldsAreOpenToTheKindsThatTheContractNames) {
-    const std::vector<std::array<const char*, 4>> table{
-        {"account", "kind", "cr", ""},
-        {"agent", "accountId", "cru", ""},
-        {"agent", "uri", "cru", ""},
-        {"agent", "managedConfig", "cru", ""},
-        {"agent", "user", "cr", ""},
-        {"agent", "zoneId", "", ""},
-        {"credential", "publicValue", "cru", "cru"},
-        {"credential", "secretValue", "cru", "cru"},
-        {"credential", "secretOnce", "", ""},
-        {"credential", "kind", "cr", "r"},
-        {"data", "visible", "r", ""},
-        {"data", "value", "cru", ""},
-        {"host", "uri", "r", ""},
-        {"host", "computeFree", "cru", ""},
-        {"host", "computeTotal", "cru", ""},
-        {"host", "agentId", "cru", "r"},
-        {"host", "state", "r", "r"},
-        {"host", "removeTime", "ru", ""},
-        {"image", "url", "cr", "r"},
-        {"image", "isPublic", "cru", "r"},
-        {"image", "physicalSizeMb", "r", ""},
-        {"image", "checksum", "cr", "r"},
-        {"image", "format", "r", ""},
-        {"image", "instanceKind", "cru", "r"},
-        {"instance", "allocationState", "r", ""},
-        {"instance", "compute", "r", ""},
-        {"instance", "memoryMb", "r", ""},
-        {"instance", "hostname", "r", ""},
-        {"instance", "requestedHostId", "cru", "r"},
-        {"container", "uuid", "r", "r"},
-        {"container", "kind", "r", "r"},
-        {"container", "imageId", "cr", "r"},
-        {"container", "imageUuid", "cr", "cr"},
-        {"container", "startOnCreate", "cr", "cr"},
-        {"container", "compute", "cr", ""},
-        {"container", "requestedHostId", "cru", "r"},
-        {"container", "environment", "cr", "cr"},
-        {"container", "command", "cr", "cr"},
-        {"container", "commandArgs", "cr", "cr"},
-        {"container", "dockerPorts", "r", ""},
-        {"container", "dockerIp", "r", ""},
-        {"container", "allocationState", "r", ""},
-        {"virtualMachine", "imageId", "cr", "cr"},
-        {"virtualMachine", "memoryMb", "cr", "cr"},
-        {"virtualMachine", "vcpu", "cr", "cr"},
-        {"virtualMachine", "compute", "cr", "cr"},
-        {"virtualMachine", "libvirtVncPassword", "r", ""},
-        {"instanceStop", "remove", "cr", "cr"},
-        {"storagePool", "external", "cru", ""},
-        {"volume", "deviceNumber", "r", "r"},
-        {"volume", "virtualSizeMb", "r", "r"},
-        {"volume", "physicalSizeMb", "", ""},
-        {"volume", "format", "r", ""},
-        {"volume", "attachedState", "r", ""}};
+    const std::vector<std::array<const char*, 4>> table{{"account", "kind", "cr", ""},
+                                                        {"agent", "accountId", "cru", ""},
+                                                        {"agent", "uri", "cru", ""},
+                                                        {"agent", "managedConfig", "cru", ""},
+                                                        {"agent", "user", "cr", ""},
+                                                        {"agent", "zoneId", "", ""},
+                                                        {"credential", "publicValue", "cru", "cru"},
+                                                        {"credential", "secretValue", "cru", "cru"},
+                                                        {"credential", "secretOnce", "", ""},
+                                                        {"credential", "kind", "cr", "r"},
+                                                        {"data", "visible", "r", ""},
+                                                        {"data", "value", "cru", ""},
+                                                        {"host", "uri", "r", ""},
+                                                        {"host", "computeFree", "cru", ""},
+                                                        {"host", "computeTotal", "cru", ""},
+                                                        {"host", "agentId", "cru", "r"},
+                                                        {"host", "state", "r", "r"},
+                                                        {"host", "removeTime", "ru", ""},
+                                                        {"image", "url", "cr", "r"},
+                                                        {"image", "isPublic", "cru", "r"},
+                                                        {"image", "physicalSizeMb", "r", ""},
+                                                        {"image", "checksum", "cr", "r"},
+                                                        {"image", "format", "r", ""},
+                                                        {"image", "instanceKind", "cru", "r"},
+                                                        {"instance", "allocationState", "r", ""},
+                                                        {"instance", "compute", "r", ""},
+                                                        {"instance", "memoryMb", "r", ""},
+                                                        {"instance", "hostname", "r", ""},
+                                                        {"instance", "requestedHostId", "cru", "r"},
+                                                        {"container", "uuid", "r", "r"},
+                                                        {"container", "kind", "r", "r"},
+                                                        {"container", "imageId", "cr", "r"},
+                                                        {"container", "imageUuid", "cr", "cr"},
+                                                        {"container", "startOnCreate", "cr", "cr"},
+                                                        {"container", "compute", "cr", ""},
+                                                        {"container", "requestedHostId", "cru", "r"},
+                                                        {"container", "environment", "cr", "cr"},
+                                                        {"container", "command", "cr", "cr"},
+                                                        {"container", "commandArgs", "cr", "cr"},
+                                                        {"container", "dockerPorts", "r", ""},
+                                                        {"container", "dockerIp", "r", ""},
+                                                        {"container", "allocationState", "r", ""},
+                                                        {"virtualMachine", "imageId", "cr", "cr"},
+                                                        {"virtualMachine", "memoryMb", "cr", "cr"},
+                                                        {"virtualMachine", "vcpu", "cr", "cr"},
+                                                        {"virtualMachine", "compute", "cr", "cr"},
+                                                        {"virtualMachine", "libvirtVncPassword", "r", ""},
+                                                        {"instanceStop", "remove", "cr", "cr"},
+                                                        {"storagePool", "external", "cru", ""},
+                                                        {"volume", "deviceNumber", "r", "r"},
+                                                        {"volume", "virtualSizeMb", "r", "r"},
+                                                        {"volume", "physicalSizeMb", "", ""},
+                                                        {"volume", "format", "r", ""},
+                                                        {"volume", "attachedState", "r", ""}};
     for (const auto& [type, field, admin, user] : table) {
         EXPECT_EQ(may(type, field, "admin"), admin) << type << "." << field;
         EXPECT_EQ(may(type, field, "user"), user) << type << "." << field;
@@ -154,12 +162,12 @@ TEST(Declarations, AgentsSeeNothingButTheirNames) {
 
 TEST(Declarations, GiveEveryTypeOfTheContractItsProcesses) {
     const std::vector<std::string> usual{"create", "activate", "deactivate", "remove", "purge", "update", "restore"};
-    for (const std::string type : {"account", "agentgroup", "credential", "host", "image", "imagestoragepoolmap",
-                                   "instancehostmap", "storagepool", "storagepoolhostmap", "volumestoragepoolmap",
-                                   "volume", "agent"})
+    for (const std::string type :
+         {"account", "agentgroup", "credential", "host", "image", "imagestoragepoolmap", "instancehostmap",
+          "storagepool", "storagepoolhostmap", "volumestoragepoolmap", "volume", "agent"})
         for (const auto& action : usual) EXPECT_TRUE(model().process(type + "." + action)) << type << "." << action;
-    for (const std::string action : {"create", "start", "stop", "remove", "purge", "restore", "update", "migrate",
-                                     "allocate", "deallocate"})
+    for (const std::string action :
+         {"create", "start", "stop", "remove", "purge", "restore", "update", "migrate", "allocate", "deallocate"})
         EXPECT_TRUE(model().process("instance." + action)) << action;
     EXPECT_FALSE(model().process("instance.activate"));
     EXPECT_TRUE(model().process("agent.reconnect"));
@@ -184,34 +192,34 @@ TEST(Declarations, UpdateKeepsTheStateItBeganIn) {
 
 TEST(Declarations, GiveTheLinksOfTheContract) {
     const auto link = [](const char* type, const char* name) { return model().schema().link(type, name); };
-    for (const auto& [type, name, target] : std::vector<std::array<const char*, 3>>{
-             {"instance", "hosts", "host"},
-             {"host", "instances", "instance"},
-             {"image", "storagePools", "storagePool"},
-             {"storagePool", "images", "image"},
-             {"host", "storagePools", "storagePool"},
-             {"storagePool", "hosts", "host"},
-             {"volume", "storagePools", "storagePool"},
-             {"storagePool", "volumes", "volume"}}) {
+    for (const auto& [type, name, target] :
+         std::vector<std::array<const char*, 3>>{{"instance", "hosts", "host"},
+                                                 {"host", "instances", "instance"},
+                                                 {"image", "storagePools", "storagePool"},
+                                                 {"storagePool", "images", "image"},
+                                                 {"host", "storagePools", "storagePool"},
+                                                 {"storagePool", "hosts", "host"},
+                                                 {"volume", "storagePools", "storagePool"},
+                                                 {"storagePool", "volumes", "volume"}}) {
         ASSERT_TRUE(link(type, name)) << type << "." << name;
         EXPECT_EQ(link(type, name)->kind, Link::Kind::map) << type << "." << name;
         EXPECT_EQ(link(type, name)->target, target);
     }
     for (const auto& [type, name] : std::vector<std::array<const char*, 2>>{{"account", "agents"},
-                                                                           {"account", "credentials"},
-                                                                           {"account", "volumes"},
-                                                                           {"agentGroup", "agents"},
-                                                                           {"agent", "hosts"},
-                                                                           {"agent", "storagePools"},
-                                                                           {"agent", "configItemStatuses"},
-                                                                           {"host", "instanceHostMaps"},
-                                                                           {"host", "storagePoolHostMaps"},
-                                                                           {"image", "instances"},
-                                                                           {"image", "volumes"},
-                                                                           {"image", "imageStoragePoolMaps"},
-                                                                           {"instance", "volumes"},
-                                                                           {"instance", "instanceHostMaps"},
-                                                                           {"volume", "volumeStoragePoolMaps"}}) {
+                                                                            {"account", "credentials"},
+                                                                            {"account", "volumes"},
+                                                                            {"agentGroup", "agents"},
+                                                                            {"agent", "hosts"},
+                                                                            {"agent", "storagePools"},
+                                                                            {"agent", "configItemStatuses"},
+                                                                            {"host", "instanceHostMaps"},
+                                                                            {"host", "storagePoolHostMaps"},
+                                                                            {"image", "instances"},
+                                                                            {"image", "volumes"},
+                                                                            {"image", "imageStoragePoolMaps"},
+                                                                            {"instance", "volumes"},
+                                                                            {"instance", "instanceHostMaps"},
+                                                                            {"volume", "volumeStoragePoolMaps"}}) {
         ASSERT_TRUE(link(type, name)) << type << "." << name;
         EXPECT_EQ(link(type, name)->kind, Link::Kind::child) << type << "." << name;
     }

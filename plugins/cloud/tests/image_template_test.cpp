@@ -35,8 +35,8 @@ TEST(ImageTemplate, DockerNamesAreRead) {
 }
 
 TEST(ImageTemplate, WhatIsNoDockerNameIsRefused) {
-    for (const std::string uuid : {"docker:", "docker:a b", "docker:/x", "docker:x/", "docker:a/b/c", "docker:x:",
-                                   "docker:x:a b", "docker:Ubuntu", "docker:x';drop table image;--"})
+    for (const std::string uuid : {"docker:", "docker:a b", "docker:/x", "docker:x/", "docker:a/b/c",
+                                   "docker:x:", "docker:x:a b", "docker:Ubuntu", "docker:x';drop table image;--"})
         EXPECT_FALSE(image_template("docker", uuid)) << uuid;
     EXPECT_FALSE(image_template("libvirt", "libvirt:cirros"));
 }

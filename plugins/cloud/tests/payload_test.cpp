@@ -6,8 +6,8 @@
 
 #include <map>
 
-#include "drover/task_group.hpp"
 #include "cloud_bench.hpp"
+#include "drover/task_group.hpp"
 
 namespace drover::cloud {
 namespace {
@@ -79,8 +79,9 @@ protected:
 TEST_F(Payloads, RowsStandWithWhatTheyAreLinkedTo) {
     const auto pool = create("storagePool", {{"uuid", "pool"}, {"kind", "sim"}});
     const auto image = create("image", {{"uuid", "image"}, {"kind", "image"}, {"format", "sim"}});
-    const auto map = create("imageStoragePoolMap",
-                            {{"uuid", "map"}, {"imageId", image}, {"storagePoolId", pool}, {"data", R"({"a":{"b":1}})"}});
+    const auto map =
+        create("imageStoragePoolMap",
+               {{"uuid", "map"}, {"imageId", image}, {"storagePoolId", pool}, {"data", R"({"a":{"b":1}})"}});
     const auto object = payload("imageStoragePoolMap", map, "storagePool|image");
     EXPECT_EQ(object.at("type"), "imageStoragePoolMap");
     EXPECT_EQ(object.at("id"), map);
@@ -118,8 +119,11 @@ TEST_F(Payloads, MapsThatAreRemovedConnectNothing) {
 
 TEST_F(Payloads, NeverHoldASecret) {
     const auto account = create("account", {{"uuid", "a"}});
-    create("credential", {{"uuid", "c"}, {"accountId", account}, {"publicValue", "name"},
-                          {"secretValue", "sha256:00"}, {"secretOnce", "plain"}});
+    create("credential", {{"uuid", "c"},
+                          {"accountId", account},
+                          {"publicValue", "name"},
+                          {"secretValue", "sha256:00"},
+                          {"secretOnce", "plain"}});
     const auto text = json::serialize(payload("account", account, "credentials"));
     EXPECT_NE(text.find("name"), std::string::npos);
     EXPECT_EQ(text.find("plain"), std::string::npos);

@@ -16,7 +16,8 @@ constexpr int kInstances = 20'000;
 class Placements : public CloudBench {
 protected:
     void fill() {
-        const auto external = create("storagePool", {{"uuid", "ext"}, {"kind", "sim"}, {"state", "active"}, {"external", true}});
+        const auto external =
+            create("storagePool", {{"uuid", "ext"}, {"kind", "sim"}, {"state", "active"}, {"external", true}});
         image_ = create("image", {{"uuid", "image"}, {"state", "active"}});
         create("imageStoragePoolMap", {{"uuid", "ispm"}, {"imageId", image_}, {"storagePoolId", external}});
         const auto owner = agent();
@@ -26,8 +27,10 @@ protected:
                 const auto number = std::to_string(i);
                 const auto at = batch.operations.size();
                 Create host{"host", {{"uuid", "h" + number}, {"kind", "sim"}, {"state", "active"}, {"agentId", owner}}};
-                Create pool{"storagePool", {{"uuid", "p" + number}, {"kind", "sim"}, {"state", "active"}, {"agentId", owner}}};
-                Create map{"storagePoolHostMap", {{"uuid", "m" + number}, {"storagePoolId", CreatedBy{at + 1}}, {"hostId", CreatedBy{at}}}};
+                Create pool{"storagePool",
+                            {{"uuid", "p" + number}, {"kind", "sim"}, {"state", "active"}, {"agentId", owner}}};
+                Create map{"storagePoolHostMap",
+                           {{"uuid", "m" + number}, {"storagePoolId", CreatedBy{at + 1}}, {"hostId", CreatedBy{at}}}};
                 batch.operations.emplace_back(std::move(host));
                 batch.operations.emplace_back(std::move(pool));
                 batch.operations.emplace_back(std::move(map));
@@ -39,8 +42,14 @@ protected:
             for (int i = from; i < from + 400; ++i) {
                 const auto number = std::to_string(i);
                 const auto at = batch.operations.size();
-                Create instance{"instance", {{"uuid", "i" + number}, {"state", "starting"}, {"allocationState", "activating"}, {"imageId", image_}}};
-                Create volume{"volume", {{"uuid", "v" + number}, {"instanceId", CreatedBy{at}}, {"imageId", image_}, {"deviceNumber", 0}}};
+                Create instance{"instance",
+                                {{"uuid", "i" + number},
+                                 {"state", "starting"},
+                                 {"allocationState", "activating"},
+                                 {"imageId", image_}}};
+                Create volume{
+                    "volume",
+                    {{"uuid", "v" + number}, {"instanceId", CreatedBy{at}}, {"imageId", image_}, {"deviceNumber", 0}}};
                 batch.operations.emplace_back(std::move(instance));
                 batch.operations.emplace_back(std::move(volume));
             }
@@ -73,7 +82,8 @@ TEST_F(Placements, OverTenThousandHosts) {
     for (const std::size_t workers : {1u, 64u}) {
         const auto first = next_.load();
         const auto until = workers == 1 ? static_cast<std::size_t>(kInstances / 4) : instances_.size();
-        auto rest = std::vector<std::int64_t>(instances_.begin() + static_cast<std::ptrdiff_t>(until), instances_.end());
+        auto rest =
+            std::vector<std::int64_t>(instances_.begin() + static_cast<std::ptrdiff_t>(until), instances_.end());
         instances_.resize(until);
         const auto conflicts = cloud()->placement_conflicts.value();
         const auto began = std::chrono::steady_clock::now();

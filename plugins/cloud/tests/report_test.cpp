@@ -87,9 +87,8 @@ TEST_F(Reports, TakenByManyServersAtOnceMakeEachRowOnce) {
     const auto id = agent();
     std::vector<std::function<Async<Result<std::vector<Reported>>>()>> works;
     for (int i = 0; i < 10; ++i)
-        works.push_back([this, id] {
-            return take_report(cloud(), hands(), id, boost::json::parse(kUsual).as_array());
-        });
+        works.push_back(
+            [this, id] { return take_report(cloud(), hands(), id, boost::json::parse(kUsual).as_array()); });
     for (const auto& result : together(std::move(works))) EXPECT_TRUE(result) << result.error();
     EXPECT_EQ(all("host").size(), 1u);
     EXPECT_EQ(all("storagePool").size(), 1u);

@@ -56,8 +56,8 @@ Declarations agent() {
 
 Declarations agent_group() {
     Declarations all;
-    all.resources = {resource("agentGroup", standard_fields({account_id()}),
-                              "Agents that one agent server looks after together.")};
+    all.resources = {
+        resource("agentGroup", standard_fields({account_id()}), "Agents that one agent server looks after together.")};
     all.api = {api_type("agentGroup", access("crud"), {}, "Agents that one agent server looks after together.")};
     all.processes = generic_processes("agentGroup");
     return all;
@@ -83,10 +83,9 @@ Declarations config_items() {
 Declarations data() {
     Declarations all;
     auto value = text_field("value", 65'535);
-    all.resources = {resource("data",
-                              {text_field("name").is_unique(), boolean_field("visible").not_null(true),
-                               std::move(value)},
-                              "A value that servers share, by name.")};
+    all.resources = {
+        resource("data", {text_field("name").is_unique(), boolean_field("visible").not_null(true), std::move(value)},
+                 "A value that servers share, by name.")};
     all.api = {api_type("data", access("crud"), {column("visible", "r"), column("value", "cru")},
                         "A value that servers share, by name. Rows that are not visible are not listed.")};
     return all;

@@ -70,13 +70,13 @@ ApiType container() {
 }
 
 ApiType virtual_machine() {
-    return child("virtualMachine",
-                 {column("kind", "r", "r"), column("imageId", "cr", "cr"), image_uuid("cr", "cr"),
-                  column("compute", "cr", "cr"), column("memoryMb", "cr", "cr"),
-                  virtual_column("vcpu", "int", "cr", "cr"), start_on_create("cr", "cr"), requested_host("cru", "r"),
-                  virtual_column("libvirtVncAddress", "string", "r"),
-                  virtual_column("libvirtVncPassword", "string", "r")},
-                 "A virtual machine.");
+    return child(
+        "virtualMachine",
+        {column("kind", "r", "r"), column("imageId", "cr", "cr"), image_uuid("cr", "cr"), column("compute", "cr", "cr"),
+         column("memoryMb", "cr", "cr"), virtual_column("vcpu", "int", "cr", "cr"), start_on_create("cr", "cr"),
+         requested_host("cru", "r"), virtual_column("libvirtVncAddress", "string", "r"),
+         virtual_column("libvirtVncPassword", "string", "r")},
+        "A virtual machine.");
 }
 
 Declarations instance() {
@@ -95,11 +95,11 @@ Declarations instance() {
                               "A machine: a container or a virtual machine.")};
     all.resources.back().indexes = {Index{{"kind", "state"}}};
 
-    auto type = api_type("instance", access("r", "r"),
-                         {column("allocationState", "r"), column("compute", "r"), column("memoryMb", "r"),
-                          hidden("offeringId"), column("hostname", "r"), requested_host("cru", "r"),
-                          image_uuid("cr", "cr"), start_on_create("cr", "cr")},
-                         "A machine: a container or a virtual machine.");
+    auto type = api_type(
+        "instance", access("r", "r"),
+        {column("allocationState", "r"), column("compute", "r"), column("memoryMb", "r"), hidden("offeringId"),
+         column("hostname", "r"), requested_host("cru", "r"), image_uuid("cr", "cr"), start_on_create("cr", "cr")},
+        "A machine: a container or a virtual machine.");
     type.actions = {{"stop", "instanceStop", "instance"}};
     auto stop = api_type("instanceStop", access("crud", "cr"),
                          {about(virtual_column("remove", "boolean", "cr", "cr"), "Remove it once it has stopped.")},
@@ -125,11 +125,11 @@ Declarations host() {
     // The allocator asks for the hosts that have most free, of one kind or of any.
     type.indexes = {Index{{"state", "kind", "computeFree"}}, Index{{"state", "computeFree"}}};
     all.resources = {std::move(type)};
-    all.api = {api_type("host", access("crud"),
-                        {column("uri", "r"),
-                         about(column("computeFree", "cru"), "What is left for machines; null is without limit."),
-                         column("computeTotal", "cru")},
-                        "Where machines run.")};
+    all.api = {api_type(
+        "host", access("crud"),
+        {column("uri", "r"), about(column("computeFree", "cru"), "What is left for machines; null is without limit."),
+         column("computeTotal", "cru")},
+        "Where machines run.")};
     all.processes = generic_processes("host");
 
     auto map = resource("instanceHostMap",

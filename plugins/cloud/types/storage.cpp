@@ -23,12 +23,12 @@ Declarations image() {
     kind.options = {"container", "virtualMachine"};
     kind.nullable = true;
     kind.about = "The only kind of machine that can be made from it; null: any.";
-    all.api = {api_type("image", access("cru", "r"),
-                        {column("url", "cr", "r"),
-                         about(column("isPublic", "cru", "r"), "Whether every account may use it."),
-                         column("physicalSizeMb", "r"), column("virtualSizeMb", "r"), column("checksum", "cr", "r"),
-                         column("format", "r"), std::move(kind)},
-                        "What a machine's first volume begins as.")};
+    all.api = {
+        api_type("image", access("cru", "r"),
+                 {column("url", "cr", "r"), about(column("isPublic", "cru", "r"), "Whether every account may use it."),
+                  column("physicalSizeMb", "r"), column("virtualSizeMb", "r"), column("checksum", "cr", "r"),
+                  column("format", "r"), std::move(kind)},
+                 "What a machine's first volume begins as.")};
     all.processes = generic_processes("image");
     return all;
 }
@@ -38,15 +38,17 @@ Declarations storage_pool() {
     auto type = resource("storagePool",
                          standard_fields({
                              account_id(),
-                             boolean_field("external").not_null(false).with_index().about(
-                                 "Holds images that come from outside the deployment, by their uuid."),
+                             boolean_field("external")
+                                 .not_null(false)
+                                 .with_index()
+                                 .about("Holds images that come from outside the deployment, by their uuid."),
                              reference_field("agentId", "agent").with_index(),
                              zone_id(),
                          }),
                          "Where volumes and images are kept.");
     all.resources = {std::move(type)};
-    all.api = {api_type("storagePool", access("crud"), {column("external", "cru")},
-                        "Where volumes and images are kept.")};
+    all.api = {
+        api_type("storagePool", access("crud"), {column("external", "cru")}, "Where volumes and images are kept.")};
     all.processes = generic_processes("storagePool");
     return all;
 }
@@ -68,11 +70,11 @@ Declarations volume() {
                                   zone_id(),
                               }),
                               "A disk of a machine.")};
-    all.api = {api_type("volume", access("r", "r"),
-                        {hidden("physicalSizeMb"), column("virtualSizeMb", "r", "r"), column("deviceNumber", "r", "r"),
-                         column("format", "r"), column("allocationState", "r"), column("attachedState", "r"),
-                         hidden("offeringId")},
-                        "A disk of a machine.")};
+    all.api = {api_type(
+        "volume", access("r", "r"),
+        {hidden("physicalSizeMb"), column("virtualSizeMb", "r", "r"), column("deviceNumber", "r", "r"),
+         column("format", "r"), column("allocationState", "r"), column("attachedState", "r"), hidden("offeringId")},
+        "A disk of a machine.")};
     all.processes = generic_processes("volume");
     for (auto& one : allocation_processes("volume")) all.processes.push_back(std::move(one));
     auto detach = process("volume", "detach", {{"active", "attaching"}, "detaching", "inactive"});
