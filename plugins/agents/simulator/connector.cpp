@@ -96,8 +96,7 @@ private:
 
     static Event failed(Event reply, std::string why) {
         reply.transitioning = Transitioning::error;
-        reply.transitioning_message = why;
-        reply.transitioning_internal_message = std::move(why);
+        reply.transitioning_message = std::move(why);
         return reply;
     }
 
