@@ -31,12 +31,13 @@ public:
             ~Leave() { connection.leave(id); }
         };
         const Leave leave{*this, id};
-        // Delivered beside, so that closing can end the wait.
-        const bool begun = tasks_.spawn("event.call", [self, under_way, timeout, command = std::move(command),
-                                                       on_progress = std::move(on_progress)](TaskHandle handle) {
-            under_way->begin(handle);
-            return run(self, under_way, command, timeout, on_progress);
-        });
+        // Delivered beside, so that closing can end the wait. The task holds the command no longer than until then.
+        const auto held = std::make_shared<Event>(std::move(command));
+        const bool begun = tasks_.spawn(
+            "event.call", [self, under_way, timeout, held, on_progress = std::move(on_progress)](TaskHandle handle) {
+                under_way->begin(handle);
+                return run(self, under_way, std::move(*held), timeout, on_progress);
+            });
         if (!begun) co_return closed_error(agent_);
         co_return co_await under_way->reply.take();
     }

@@ -188,8 +188,10 @@ Async<Result<Fleet::ConnectionPtr>> Fleet::connection_of(EntryPtr entry, AgentTa
     auto* const connector = connector_for(agent.uri);
     if (!connector) {
         log_.warning("no plugin reaches this agent", {{"agent", agent.id}, {"uri", agent.uri}});
+        std::string known;
+        for (const auto& [scheme, plugin] : connectors_) known += (known.empty() ? "" : ", ") + scheme + "://";
         co_return Error(Errc::invalid, "no plugin reaches agents at " + agent.uri.substr(0, 100),
-                        "Agents are reached at event:// and sim://.");
+                        known.empty() ? "No plugin that reaches agents was found." : "Agents are reached at " + known);
     }
     auto opening = connector->open(agent, deliver_to(agent.id), deadline);
     auto made = co_await std::move(opening);

@@ -76,20 +76,28 @@ private:
         TimePoint used{};
         PingRecord pings;
     };
-    using EntryPtr = std::shared_ptr<Entry>;  // owners: the table and calls under way
+    /// A request under way; thousands may be, so that there is one of each and no copies.
+    struct Request {
+        Event event;                   // what was asked; its data goes into `command` once that is read
+        std::optional<Event> command;  // what the agent is to do
+    };
+    using RequestPtr = std::shared_ptr<Request>;  // owners: the request's coroutines and its progress
+    using EntryPtr = std::shared_ptr<Entry>;      // owners: the table and calls under way
     using ConnectionPtr = std::shared_ptr<AgentConnection>;
     class Use;
 
     Async<void> read(EventSubscription requests);
-    Async<void> take(Event request);
+    Async<void> take(RequestPtr request);
     /// True when it was answered, or is not this server's to answer.
-    Async<Result<bool>> answer(Event request);
-    Async<Result<Event>> execute(AgentRow agent, TimePoint known_at, Event command, Event request);
+    Async<Result<bool>> answer(RequestPtr request);
+    Async<Result<Event>> execute(AgentRow agent, TimePoint known_at, RequestPtr request);
     Async<Result<AgentRow>> row(std::int64_t agent);
-    Async<Result<void>> close_agent(Event request);
-    Async<Result<void>> reply(Event request, Event answered);
-    Async<Result<void>> refuse(Event request, std::string why);
-    Async<void> tell_progress(std::shared_ptr<const Event> request, Event progress);
+    /// What the request asks of the agent. Errors: invalid.
+    static Result<void> read_command(Request& request);
+    Async<Result<void>> close_agent(RequestPtr request);
+    Async<Result<void>> reply(RequestPtr request, Event answered);
+    Async<Result<void>> refuse(RequestPtr request, std::string why);
+    Async<void> tell_progress(RequestPtr request, Event progress);
     Async<Result<ConnectionPtr>> connection_of(EntryPtr entry, AgentTarget agent, Deadline deadline);
     Async<Result<void>> drop(EntryPtr entry, ConnectionPtr connection);
     AgentConnector* connector_for(const std::string& uri) const;

@@ -48,12 +48,14 @@ Async<void> Fleet::read(EventSubscription requests) {
             count("overload");
             continue;
         }
-        tasks_.spawn("agents.request", [this, request = std::move(*event)] { return take(request); });
+        const auto request = std::make_shared<Request>();
+        request->event = std::move(*event);
+        tasks_.spawn("agents.request", [this, request] { return take(request); });
     }
 }
 
-Async<void> Fleet::take(Event request) {
-    const auto id = request.id;
+Async<void> Fleet::take(RequestPtr request) {
+    const auto id = request->event.id;
     {
         // Its sender did not get the answer yet and asks again: one of them is enough.
         const std::lock_guard lock(mutex_);
@@ -72,9 +74,9 @@ Async<void> Fleet::take(Event request) {
         }
     };
     const Leave leave{*this, id};
-    if (request.name == "agent.close") {
+    if (request->event.name == "agent.close") {
         auto closed = co_await close_agent(request);
-        if (!closed) log_.debug("an agent was not closed", {{"agent", request.resource_id}});
+        if (!closed) log_.debug("an agent was not closed", {{"agent", request->event.resource_id}});
         co_return;
     }
     for (;;) {
@@ -96,15 +98,29 @@ Async<Result<AgentRow>> Fleet::row(std::int64_t agent) {
     co_return AgentRow::of(*record);
 }
 
-Async<Result<bool>> Fleet::answer(Event request) {
+Result<void> Fleet::read_command(Request& request) {
+    if (request.command) return ok;
+    auto command = parse_event(json::serialize(request.event.data));
+    if (!command) return command.error().in("the command is no event");
+    request.event.data = nullptr;
+    if (command->id.empty()) command->id = new_uuid();
+    if (!command->timeout_millis) command->timeout_millis = request.event.timeout_millis;
+    if (!command->timeout_millis) command->timeout_millis = kDefaultTimeout.count();
+    command->name = std::string(base_name(command->name));
+    command->reply_to = with_suffix(command->name, ".reply");
+    request.command = std::move(*command);
+    return ok;
+}
+
+Async<Result<bool>> Fleet::answer(RequestPtr request) {
     const auto begun = clock_.now();
-    const auto id = agent_of(request);
+    const auto id = agent_of(request->event);
     if (!id) co_return true;
     auto agent = co_await row(*id);
     if (!agent) {
         if (agent.error().code() != Errc::not_found) co_return agent.error();
         // Whose it was cannot be known any more; any server may say that it is gone.
-        auto refused = co_await refuse(request, "agent " + request.resource_id + " does not exist");
+        auto refused = co_await refuse(request, "agent " + request->event.resource_id + " does not exist");
         if (!refused) co_return refused.error();
         co_return true;
     }
@@ -114,18 +130,17 @@ Async<Result<bool>> Fleet::answer(Event request) {
     if (!agent->takes_commands()) {
         count("dropped");
         if (agent->removed || agent->state == "removed" || agent->state == "removing" || agent->state == "purged") {
-            auto refused = co_await refuse(request, "agent " + request.resource_id + " is " + agent->state);
+            auto refused = co_await refuse(request, "agent " + request->event.resource_id + " is " + agent->state);
             if (!refused) co_return refused.error();
         }
         co_return true;
     }
-    auto command = parse_event(json::serialize(request.data));
-    if (!command) {
-        auto refused = co_await refuse(request, "the command is no event: " + command.error().message());
+    if (auto read = read_command(*request); !read) {
+        auto refused = co_await refuse(request, read.error().message());
         if (!refused) co_return refused.error();
         co_return true;
     }
-    auto executing = execute(std::move(*agent), begun, std::move(*command), request);
+    auto executing = execute(std::move(*agent), begun, request);
     auto answered = co_await std::move(executing);
     latency_.observe(std::chrono::duration<double>(clock_.now() - begun).count());
     if (!answered) {
@@ -146,12 +161,8 @@ Async<Result<bool>> Fleet::answer(Event request) {
     co_return true;
 }
 
-Async<Result<Event>> Fleet::execute(AgentRow agent, TimePoint known_at, Event command, Event request) {
-    if (command.id.empty()) command.id = new_uuid();
-    if (!command.timeout_millis) command.timeout_millis = request.timeout_millis;
-    if (!command.timeout_millis) command.timeout_millis = kDefaultTimeout.count();
-    command.name = std::string(base_name(command.name));
-    command.reply_to = with_suffix(command.name, ".reply");
+Async<Result<Event>> Fleet::execute(AgentRow agent, TimePoint known_at, RequestPtr request) {
+    const auto& command = *request->command;
     // For observers; the agent gets its own.
     Event observed = command;
     auto publishing = events_->publish(std::move(observed));
@@ -160,11 +171,10 @@ Async<Result<Event>> Fleet::execute(AgentRow agent, TimePoint known_at, Event co
 
     const auto timeout = std::chrono::milliseconds(std::max<std::int64_t>(1, *command.timeout_millis));
     const auto deadline = Deadline::in(clock_, timeout);
-    const auto asked = std::make_shared<const Event>(request);  // owners: this and its progress
     for (Duration wait = kFirstWait;; wait = std::min<Duration>(wait * 2, kLongestWait)) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline.left(clock_));
-        std::function<void(const Event&)> on_progress = [this, asked](const Event& progress) {
-            tasks_.spawn("agents.progress", [this, asked, progress] { return tell_progress(asked, progress); });
+        std::function<void(const Event&)> on_progress = [this, request](const Event& progress) {
+            tasks_.spawn("agents.progress", [this, request, progress] { return tell_progress(request, progress); });
         };
         auto calling = call(agent.target, known_at, command, left, std::move(on_progress));
         auto reply = co_await std::move(calling);
@@ -177,9 +187,9 @@ Async<Result<Event>> Fleet::execute(AgentRow agent, TimePoint known_at, Event co
     }
 }
 
-Async<Result<void>> Fleet::reply(Event request, Event answered) {
-    if (request.reply_to.empty()) co_return ok;
-    auto outer = reply_to(request, new_uuid());
+Async<Result<void>> Fleet::reply(RequestPtr request, Event answered) {
+    if (request->event.reply_to.empty()) co_return ok;
+    auto outer = reply_to(request->event, new_uuid());
     outer.transitioning = answered.transitioning;
     outer.transitioning_message = answered.transitioning_message;
     outer.transitioning_internal_message = answered.transitioning_internal_message;
@@ -194,23 +204,23 @@ Async<Result<void>> Fleet::reply(Event request, Event answered) {
     co_return co_await refuse(request, published.error().message());
 }
 
-Async<Result<void>> Fleet::refuse(Event request, std::string why) {
-    if (request.reply_to.empty()) co_return ok;
-    auto outer = reply_to(request, new_uuid());
+Async<Result<void>> Fleet::refuse(RequestPtr request, std::string why) {
+    if (request->event.reply_to.empty()) co_return ok;
+    auto outer = reply_to(request->event, new_uuid());
     outer.transitioning = Transitioning::error;
     outer.transitioning_internal_message = std::move(why);
     auto publishing = events_->publish(std::move(outer));
     co_return co_await std::move(publishing);
 }
 
-Async<void> Fleet::tell_progress(std::shared_ptr<const Event> request, Event progress) {
-    auto replying = reply(*request, std::move(progress));
+Async<void> Fleet::tell_progress(RequestPtr request, Event progress) {
+    auto replying = reply(request, std::move(progress));
     const auto told = co_await std::move(replying);
     if (!told) log_.debug("progress of an agent's command could not be told");
 }
 
-Async<Result<void>> Fleet::close_agent(Event request) {
-    const auto id = agent_of(request);
+Async<Result<void>> Fleet::close_agent(RequestPtr request) {
+    const auto id = agent_of(request->event);
     if (!id) co_return ok;
     const auto agent = co_await row(*id);
     if (agent) {
@@ -237,8 +247,8 @@ Async<Result<void>> Fleet::close_agent(Event request) {
         auto dropped = co_await std::move(dropping);
         if (!dropped && dropped.error().code() == Errc::cancelled) co_return dropped;
     }
-    if (request.reply_to.empty()) co_return ok;
-    auto outer = reply_to(request, new_uuid());
+    if (request->event.reply_to.empty()) co_return ok;
+    auto outer = reply_to(request->event, new_uuid());
     auto publishing = events_->publish(std::move(outer));
     co_return co_await std::move(publishing);
 }

@@ -90,6 +90,55 @@ TEST_F(AgentsTest, TheWholeWayAlsoGoesThroughTheApisPort) {
     await_state("/v1/agents/" + key.agent, "active");
 }
 
+TEST_F(AgentsTest, AnAgentThatFallsSilentIsReconnectedAndComesBack) {
+    start({"agent.ping.timeout.seconds=1", "agent.ping.reconnect.after.failed.count=1"});
+    const auto key = make_agent(*plane_, "event://host-1");
+    {
+        AgentProgram program(plane_->agent_address(), key, kCommands, AgentProgram::obliging(key));
+        await_state("/v1/agents/" + key.agent, "active");
+    }
+    await_state("/v1/agents/" + key.agent, "reconnecting");
+    EXPECT_GE(metric("drover_agent_pings_failed_total"), 1);
+    AgentProgram back(plane_->agent_address(), key, kCommands, AgentProgram::obliging(key));
+    await_state("/v1/agents/" + key.agent, "active");
+}
+
+TEST_F(AgentsTest, WhatAnAgentReportsLaterComesToBe) {
+    start({"agent.ping.resources.every=1"});
+    const auto key = make_agent(*plane_, "event://growing");
+    std::atomic<int> hosts{1};
+    std::atomic<int> asked{0};
+    AgentProgram program(plane_->agent_address(), key, {"ping"}, [&](AgentProgram& self, const json::object& command) {
+        json::array resources;
+        for (int i = 0; i < hosts; ++i)
+            resources.push_back(
+                json::object{{"type", "host"}, {"uuid", "grown-" + std::to_string(i)}, {"kind", "sim"}});
+        EXPECT_EQ(self.reply(command, {{"resources", resources}}), 201);
+        ++asked;
+    });
+    await_state("/v1/agents/" + key.agent, "active");
+    const auto count = [](std::size_t wanted) {
+        return [wanted](const json::value& body) { return body.at("data").as_array().size() == wanted; };
+    };
+    eventually(*client_, "/v1/hosts?kind=sim", count(1));
+    hosts = 3;
+    eventually(*client_, "/v1/hosts?kind=sim&state=active", count(3));
+    const auto before = asked.load();
+    await([&] { return asked >= before + 3; }, "it is asked again");
+    EXPECT_EQ(client_->get("/v1/hosts?kind=sim").body.at("data").as_array().size(), 3U) << "the same report is no news";
+}
+
+TEST_F(AgentsTest, AnUnknownSchemeIsToldAndNotWaitedFor) {
+    start();
+    const auto made = client_->post("/v1/agents", json::object{{"uri", "carrier-pigeon://loft"}});
+    ASSERT_EQ(made.status, 201) << made.text;
+    eventually(*client_, "/v1/processinstances?resourceType=agent", [](const json::value& body) {
+        const auto text = json::serialize(body);
+        return text.find("no plugin reaches agents at carrier-pigeon://loft") != std::string::npos &&
+               text.find("event://") != std::string::npos;
+    });
+}
+
 TEST_F(AgentsTest, RepliesThatComeTwiceLateOrUnaskedChangeNothing) {
     start();
     const auto key = make_agent(*plane_, "event://liar");
