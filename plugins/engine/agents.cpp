@@ -11,31 +11,70 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr std::size_t kMostRefused = 10'000;
+
 /// As `Event` to a JSON value, for the event that carries it.
 Result<json::value> inside(const Event& event) { return parse_json(to_json(event)); }
 
 }  // namespace
 
-std::shared_ptr<Agents::Agent> Agents::enter(std::int64_t agent) {
+std::shared_ptr<Agents::Agent> Agents::enter(std::int64_t agent, std::int64_t process) {
     const auto places = std::max<std::size_t>(1, core_.dispatcher->options().per_agent);
     const std::lock_guard lock(mutex_);
     auto& found = agents_[agent];
     if (!found) found = std::make_shared<Agent>(places);
     // As many again may wait; the others come back later and leave their place to processes of other agents.
-    if (found->users >= 2 * found->most) return nullptr;
+    if (found->users >= 2 * found->most) {
+        if (found->refused.size() < kMostRefused) found->refused.push_back(process);
+        return nullptr;
+    }
     ++found->users;
     return found;
 }
 
-void Agents::leave(std::int64_t agent) {
-    const std::lock_guard lock(mutex_);
-    const auto found = agents_.find(agent);
-    if (found != agents_.end() && --found->second->users == 0) agents_.erase(found);
+/// The processes that may come again now. Requires: mutex_ is held.
+std::vector<std::int64_t> Agents::next_of(Agent& agent) {
+    std::vector<std::int64_t> next;
+    // One more for each that is away: it may have come again by itself, or be another server's now.
+    const auto room = 2 * agent.most - std::min(2 * agent.most, agent.users);
+    while (next.size() < 2 * room && !agent.refused.empty()) {
+        next.push_back(agent.refused.front());
+        agent.refused.pop_front();
+    }
+    return next;
 }
 
-Async<Result<Event>> Agents::call(std::int64_t agent, Event command, std::chrono::milliseconds timeout, int retries,
+void Agents::leave(std::int64_t agent) {
+    std::vector<std::int64_t> next;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto found = agents_.find(agent);
+        if (found == agents_.end()) return;
+        auto& its = *found->second;
+        --its.users;
+        next = next_of(its);
+        if (its.users == 0 && its.refused.empty()) agents_.erase(found);
+    }
+    for (const auto process : next) core_.dispatcher->nudge(process);
+}
+
+void Agents::look_again() {
+    std::vector<std::int64_t> next;
+    {
+        const std::lock_guard lock(mutex_);
+        for (auto it = agents_.begin(); it != agents_.end();) {
+            auto& its = *it->second;
+            if (its.users < its.most)
+                for (const auto process : next_of(its)) next.push_back(process);
+            it = its.users == 0 && its.refused.empty() ? agents_.erase(it) : std::next(it);
+        }
+    }
+    for (const auto process : next) core_.dispatcher->nudge(process);
+}
+
+Async<Result<Event>> Agents::call(std::int64_t agent, std::int64_t process, Event command, std::chrono::milliseconds timeout, int retries,
                                   Deadline deadline) {
-    const auto places = enter(agent);
+    const auto places = enter(agent, process);
     if (!places)
         co_return Error(Errc::exhausted, "agent " + std::to_string(agent) + " has as many commands waiting as it may");
     struct Leaving {

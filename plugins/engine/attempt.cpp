@@ -14,7 +14,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kShortWait = 250ms;   // for a lock that another process holds
-constexpr auto kLongestWait = 30s;   // for what is away or busy
+constexpr auto kLongestWait = 30s;   // for what is away
+constexpr auto kLongestTurn = 60s;   // for an agent with too much to do, which tells when it has less
 constexpr std::size_t kLongestReason = 1'000;
 
 double jitter() {
@@ -168,8 +169,8 @@ Async<void> Attempt::run() {
             break;
         }
         if (!exit && is_wait(exit.error())) {
-            auto waiting = wait_again(run, exit.error().code() == Errc::busy ? "RESOURCE_BUSY" : "WAITING",
-                                      exit.error().message(), exit.error().code() == Errc::busy);
+            const auto code = exit.error().code();
+            auto waiting = wait_again(run, code == Errc::busy ? "RESOURCE_BUSY" : "WAITING", exit.error().message(), code);
             written = co_await std::move(waiting);
         } else if (!exit) {
             auto failing = fail(run, exit.error());
@@ -178,7 +179,7 @@ Async<void> Attempt::run() {
             const bool busy = *exit == Exit::resource_busy;
             auto waiting = wait_again(run, std::string(to_string(*exit)),
                                       busy ? "another process holds its resource" : "the state of its resource changed",
-                                      busy);
+                                      busy ? Errc::busy : Errc::conflict);
             written = co_await std::move(waiting);
         } else {
             auto ending = end(run, *exit);
@@ -208,6 +209,7 @@ Async<void> Attempt::run() {
             finish(lost ? "fenced" : "unwritten");
         }
     }
+    if (abandoned_.load()) core_.measures.abandoned.add(-1);
     // Cancelled without an end: whoever cancelled it decides; a stopping group decides nothing, the row is found later.
     if (take_end()) finish("stopped");
 }
@@ -244,8 +246,11 @@ Async<Result<void>> Attempt::end(std::shared_ptr<Run> run, Exit exit) {
 }
 
 Async<Result<void>> Attempt::wait_again(std::shared_ptr<Run> run, std::string exit_reason, std::string reason,
-                                        bool lock) {
-    const auto pause = lock ? after(kShortWait, 2s, claim_.waits) : after(500ms, kLongestWait, claim_.waits);
+                                        Errc why) {
+    const bool lock = why == Errc::busy;
+    const auto pause = lock                      ? after(kShortWait, 2s, claim_.waits)
+                       : why == Errc::exhausted ? after(2s, kLongestTurn, claim_.waits)
+                                                : after(500ms, kLongestWait, claim_.waits);
     const auto next = core_.now() + pause;
     Update row;
     row.type = "processInstance";
@@ -307,6 +312,8 @@ Async<Result<void>> Attempt::fail(std::shared_ptr<Run> run, Error error) {
 
 void Attempt::give_up() {
     if (!take_end()) return;
+    core_.measures.abandoned.add(1);
+    abandoned_.store(true);
     {
         const std::lock_guard lock(mutex_);
         handle_.cancel();
@@ -368,9 +375,8 @@ void Attempt::cancelled() {
     finish("canceled");
 }
 
-Async<void> Attempt::hand_back() {
-    const auto self = shared_from_this();
-    if (!take_end()) co_return;
+std::optional<Update> Attempt::hand_back() {
+    if (!take_end()) return std::nullopt;
     {
         const std::lock_guard lock(mutex_);
         handle_.cancel();
@@ -380,11 +386,7 @@ Async<void> Attempt::hand_back() {
     row.id = claim_.id;
     row.values = {{"queue", claim_.slot}, {"epoch", claim_.epoch + 1}, {"runningProcessServerId", Value()}};
     row.expect = {{"epoch", Value(claim_.epoch)}, {"runningProcessServerId", Value(core_.server)}};
-    Batch batch;
-    batch.operations.emplace_back(std::move(row));
-    auto committing = core_.commit(std::move(batch), core_.soon());
-    (void)co_await std::move(committing);
-    finish("stopped");
+    return row;
 }
 
 void Attempt::progress(const std::string& type, std::int64_t id, json::object changes) {

@@ -39,8 +39,10 @@ public:
 
     /// Takes the attempt away from logic that took too long; its row is tried again later.
     void give_up();
-    /// Ends it because its server stops; the row is free at once.
-    Async<void> hand_back();
+    /// Ends it because its server stops: what makes its row free at once. None: its end is decided already.
+    std::optional<Update> hand_back();
+    /// That was written.
+    void handed_back() { finish("stopped"); }
     /// An operator ended the process; its row was written.
     void cancelled();
 
@@ -66,7 +68,7 @@ public:
 private:
     Async<Result<void>> end(std::shared_ptr<Run> run, Exit exit);
     Async<Result<void>> fail(std::shared_ptr<Run> run, Error error);
-    Async<Result<void>> wait_again(std::shared_ptr<Run> run, std::string exit_reason, std::string reason, bool lock);
+    Async<Result<void>> wait_again(std::shared_ptr<Run> run, std::string exit_reason, std::string reason, Errc why);
     Async<Result<void>> write(Batch batch);
     Async<void> record_given_up();
     Async<void> tell_progress();
@@ -80,6 +82,7 @@ private:
     Dispatcher::Place place_;
     Deadline deadline_;
     std::atomic<bool> over_{false};
+    std::atomic<bool> abandoned_{false};
     mutable std::mutex mutex_;
     TaskHandle handle_;                   // guarded by mutex_
     std::map<std::string, Lease> locks_;  // guarded by mutex_

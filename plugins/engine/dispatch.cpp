@@ -1,5 +1,6 @@
 #include "dispatch.hpp"
 
+#include "agents.hpp"
 #include "attempt.hpp"
 #include "roster.hpp"
 
@@ -84,6 +85,13 @@ void Dispatcher::ended(const Attempt& attempt) {
     if (first == last) return;
     for (auto at = first; at != last; ++at) nudged_.push_back(at->second);
     wait_for_.erase(first, last);
+    bell_.ring();
+}
+
+void Dispatcher::nudge(std::int64_t process_id) {
+    const std::lock_guard lock(mutex_);
+    if (!serving_ || nudged_.size() >= kMostWaiting) return;
+    nudged_.push_back(process_id);
     bell_.ring();
 }
 
@@ -226,15 +234,30 @@ Async<Result<void>> Dispatcher::stop(Deadline deadline) {
     auto telling = core_.roster->serve(false);
     const auto told = co_await std::move(telling);
     if (!told) core_.log.warning("the others were not told that this server stops", {{"error", told.error().message()}});
-    // What runs may end; whatever does not, others take over.
-    while (!under_way().empty() && !deadline.passed(core_.clock)) {
+    // What runs may end; whatever does not, others take over. That takes a moment, too.
+    const auto whole = deadline.left(core_.clock);
+    const auto patience = Deadline::in(core_.clock, whole - std::min<Duration>(whole / 2, 5s));
+    while (!under_way().empty() && !patience.passed(core_.clock)) {
         const auto slept = co_await sleep_for(core_.clock, 10ms);
         if (!slept) co_return slept.error();
     }
-    for (const auto& attempt : under_way()) {
-        auto handing = attempt->hand_back();
-        co_await std::move(handing);
+    std::vector<AttemptPtr> taken;
+    std::vector<Update> updates;
+    for (const auto& attempt : under_way())
+        if (auto update = attempt->hand_back()) {
+            taken.push_back(attempt);
+            updates.push_back(std::move(*update));
+        }
+    for (std::size_t done = 0; done < updates.size(); done += kMostClaimed) {
+        std::vector<Update> some(updates.begin() + static_cast<std::ptrdiff_t>(done),
+                                 updates.begin() + static_cast<std::ptrdiff_t>(std::min(done + kMostClaimed, updates.size())));
+        auto handing = commit_most(core_, std::move(some), core_.soon());
+        const auto handed = co_await std::move(handing);
+        if (!handed)
+            core_.log.warning("processes could not be handed back; others find them when this server is gone",
+                              {{"error", handed.error().message()}});
     }
+    for (const auto& attempt : taken) attempt->handed_back();
     co_return ok;
 }
 
@@ -349,7 +372,11 @@ Async<Result<void>> Dispatcher::read_nudged() {
     {
         const std::lock_guard lock(mutex_);
         if (nudged_.empty()) co_return ok;
-        for (const auto id : std::exchange(nudged_, {})) these.values.emplace_back(id);
+        // As many as a query may name; the rest in the next round.
+        const auto count = std::min<std::size_t>(nudged_.size(), 1'000);
+        for (std::size_t i = 0; i < count; ++i) these.values.emplace_back(nudged_[i]);
+        nudged_.erase(nudged_.begin(), nudged_.begin() + static_cast<std::ptrdiff_t>(count));
+        if (!nudged_.empty()) bell_.ring();
     }
     Query query;
     query.type = "processInstance";
@@ -485,6 +512,7 @@ Async<void> Dispatcher::run() {
             {
                 const std::lock_guard lock(mutex_);
                 batch = take();
+                core_.measures.read_ahead.set(static_cast<double>(waiting_));
             }
             if (!batch.empty()) {
                 auto claiming = claim(std::move(batch));
@@ -536,6 +564,7 @@ Async<Result<void>> Dispatcher::sweep() {
         // Whose resource another server held is tried when its time comes.
         if (wait_for_.size() >= kMostWaiting) wait_for_.clear();
     }
+    core_.agents->look_again();
     auto freeing = free_rows_of_the_dead();
     auto freed = co_await std::move(freeing);
     if (!freed) co_return freed.error();

@@ -62,6 +62,8 @@ public:
     void members_changed();
     /// An attempt ended; its row is somebody else's affair now.
     void ended(const Attempt& attempt);
+    /// What this process waited for is there now: it need not wait for its time.
+    void nudge(std::int64_t process_id);
     /// Somebody waits for what this process's resource is locked by.
     void wait_for_resource(const std::string& lock, std::int64_t process_id);
 

@@ -26,109 +26,102 @@ void without_values(json::array& executions) {
 
 }  // namespace
 
-void History::begin(const std::string& process, const std::string& type, std::int64_t resource,
-                    std::int64_t process_id) {
-    open_ = true;
-    now_ = {{"id", new_uuid()},
-            {"startTime", core_.now()},
-            {"stopTime", nullptr},
-            {"processName", process},
-            {"processLock", nullptr},
-            {"lockAcquireStart", nullptr},
-            {"lockAcquired", nullptr},
-            {"lockAcquireEnd", nullptr},
-            {"lockAcquireFailed", nullptr},
-            {"failedToAcquireLock", nullptr},
-            {"lockHoldTime", nullptr},
-            {"processingServerId", core_.server},
-            {"resourceType", type},
-            {"resourceId", resource},
-            {"processId", process_id},
-            {"exception", nullptr},
-            {"exitReason", nullptr}};
+void History::begin(const ProcessDefinition& process, std::int64_t resource, std::int64_t process_id) {
+    now_.emplace();
+    now_->process = &process;
+    now_->resource = resource;
+    now_->process_id = process_id;
+    now_->start = core_.now();
 }
 
-void History::lock_wanted(const std::string& name) {
-    now_["processLock"] = name;
-    now_["lockAcquireStart"] = core_.now();
-}
+void History::lock_wanted() { now_->lock_start = core_.now(); }
 
 void History::lock_taken(bool taken) {
-    const auto at = core_.now();
-    now_["lockAcquireEnd"] = at;
-    if (taken) {
-        now_["lockAcquired"] = at;
-    } else {
-        now_["lockAcquireFailed"] = at;
-        now_["failedToAcquireLock"] = now_["processLock"];
-    }
+    now_->lock_end = core_.now();
+    now_->locked = taken;
 }
 
-void History::transition(std::string_view field, std::string_view from, std::string_view to) {
-    transitions_.push_back(json::object{{"field", field}, {"from", from}, {"to", to}, {"time", core_.now()}});
+void History::transition(const std::string& field, std::string_view from, const std::string& to) {
+    now_->transitions.push_back(json::object{{"field", field}, {"from", from}, {"to", to}, {"time", core_.now()}});
 }
 
-void History::logic_begun(const std::string& name, const Record& before) {
-    in_piece_ = true;
-    children_.clear();
-    piece_ = {{"name", name},
-              {"startTime", core_.now()},
-              {"stopTime", nullptr},
-              {"exception", nullptr},
-              {"shouldContinue", false},
-              {"shouldDelegate", false},
-              {"resultData", nullptr},
-              {"resourceValueBefore", to_event_object(before)},
-              {"resourceValueAfter", nullptr},
-              {"missingRequiredFields", json::array{}}};
+void History::logic_begun(const PiecePtr& piece, const Record& before) {
+    logic_.emplace();
+    logic_->piece = piece;
+    logic_->start = core_.now();
+    logic_->before = before;
+}
+
+json::object History::piece_json() {
+    return {{"name", logic_->piece->info.name},
+            {"startTime", logic_->start},
+            {"stopTime", core_.now()},
+            {"exception", nullptr},
+            {"shouldContinue", false},
+            {"shouldDelegate", false},
+            {"resultData", nullptr},
+            {"resourceValueBefore", to_event_object(logic_->before)},
+            {"resourceValueAfter", nullptr},
+            {"missingRequiredFields", json::array{}},
+            {"children", std::move(logic_->children)}};
 }
 
 void History::logic_ended(const json::object* result, bool go_on, bool delegate, const Record& after) {
-    piece_["stopTime"] = core_.now();
-    piece_["shouldContinue"] = go_on;
-    piece_["shouldDelegate"] = delegate;
-    if (result) piece_["resultData"] = *result;
-    piece_["resourceValueAfter"] = to_event_object(after);
-    piece_["children"] = std::move(children_);
-    children_ = {};
-    logic_.push_back(std::move(piece_));
-    piece_ = {};
-    in_piece_ = false;
+    auto told = piece_json();
+    told["shouldContinue"] = go_on;
+    told["shouldDelegate"] = delegate;
+    if (result) told["resultData"] = *result;
+    told["resourceValueAfter"] = to_event_object(after);
+    now_->logic.push_back(std::move(told));
+    logic_.reset();
 }
 
 void History::logic_failed(const Error& error) {
-    piece_["stopTime"] = core_.now();
-    piece_["exception"] = error.describe();
-    piece_["children"] = std::move(children_);
-    children_ = {};
-    logic_.push_back(std::move(piece_));
-    piece_ = {};
-    in_piece_ = false;
+    auto told = piece_json();
+    told["exception"] = error.describe();
+    now_->logic.push_back(std::move(told));
+    logic_.reset();
 }
 
 void History::child(json::array executions) {
-    if (!in_piece_) return;
-    for (auto& execution : executions) children_.push_back(std::move(execution));
+    if (!logic_) return;
+    for (auto& execution : executions) logic_->children.push_back(std::move(execution));
 }
 
 void History::end(std::string_view exit_reason) {
-    if (!open_) return;
-    open_ = false;
+    if (!now_) return;
+    const auto& it = *now_;
     const auto at = core_.now();
-    now_["stopTime"] = at;
-    now_["exitReason"] = exit_reason;
-    if (const auto* acquired = now_["lockAcquired"].if_int64()) now_["lockHoldTime"] = at - *acquired;
-    now_["transitions"] = std::move(transitions_);
-    now_["processHandlerExecutions"] = std::move(logic_);
-    transitions_ = {};
-    logic_ = {};
-    executions_.push_back(std::move(now_));
-    now_ = {};
+    const auto lock = it.process->resource_type + "." + std::to_string(it.resource) + ".CHANGE";
+    const auto or_null = [](bool known, std::int64_t number) { return known ? json::value(number) : json::value(nullptr); };
+    const bool refused = it.lock_end != 0 && !it.locked;
+    json::object told{{"id", new_uuid()},
+                      {"startTime", it.start},
+                      {"stopTime", at},
+                      {"processName", it.process->name},
+                      {"processLock", lock},
+                      {"lockAcquireStart", or_null(it.lock_start != 0, it.lock_start)},
+                      {"lockAcquired", or_null(it.locked, it.lock_end)},
+                      {"lockAcquireEnd", or_null(it.lock_end != 0, it.lock_end)},
+                      {"lockAcquireFailed", or_null(refused, it.lock_end)},
+                      {"failedToAcquireLock", refused ? json::value(lock) : json::value(nullptr)},
+                      {"lockHoldTime", or_null(it.locked, at - it.lock_end)},
+                      {"processingServerId", core_.server},
+                      {"resourceType", it.process->resource_type},
+                      {"resourceId", it.resource},
+                      {"processId", it.process_id},
+                      {"exception", it.exception.empty() ? json::value(nullptr) : json::value(it.exception)},
+                      {"exitReason", exit_reason},
+                      {"transitions", std::move(now_->transitions)},
+                      {"processHandlerExecutions", std::move(now_->logic)}};
+    now_.reset();
+    executions_.push_back(std::move(told));
 }
 
 void History::end(std::string_view exit_reason, const Error& error) {
-    if (in_piece_) logic_failed(error);
-    if (open_) now_["exception"] = error.describe();
+    if (!now_) return;
+    if (logic_) logic_failed(error);
+    now_->exception = error.describe();
     end(exit_reason);
 }
 

@@ -1,26 +1,30 @@
 #pragma once
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core.hpp"
 
 namespace drover::engine {
 
-/// What a run did, as operators read it: executions, transitions, logic with what it changed.
+/// What a run did, as operators read it: executions, transitions, logic with what it changed. Kept as small as can
+/// be while the run goes on, for thousands wait at the same time; it becomes JSON at the end.
 /// Used by one coroutine at a time.
 class History {
 public:
     explicit History(Core& core) : core_(core) {}
 
     /// One pass of one definition over one resource.
-    void begin(const std::string& process, const std::string& type, std::int64_t resource, std::int64_t process_id);
-    void lock_wanted(const std::string& name);
+    void begin(const ProcessDefinition& process, std::int64_t resource, std::int64_t process_id);
+    void lock_wanted();
     void lock_taken(bool taken);
-    void transition(std::string_view field, std::string_view from, std::string_view to);
-    void logic_begun(const std::string& name, const Record& before);
+    void transition(const std::string& field, std::string_view from, const std::string& to);
+    void logic_begun(const PiecePtr& piece, const Record& before);
     void logic_ended(const boost::json::object* result, bool go_on, bool delegate, const Record& after);
     void logic_failed(const Error& error);
     /// A process that ran inside of the logic under way.
@@ -33,15 +37,30 @@ public:
     static Create row(Core& core, std::int64_t process_id, boost::json::array executions);
 
 private:
+    struct Execution {
+        const ProcessDefinition* process = nullptr;
+        std::int64_t resource = 0;
+        std::int64_t process_id = 0;
+        std::int64_t start = 0;
+        std::int64_t lock_start = 0;
+        std::int64_t lock_end = 0;
+        bool locked = false;
+        boost::json::array transitions;
+        boost::json::array logic;
+        std::string exception;
+    };
+    struct UnderWay {
+        PiecePtr piece;
+        std::int64_t start = 0;
+        Record before;
+        boost::json::array children;
+    };
+    boost::json::object piece_json();
+
     Core& core_;
     boost::json::array executions_;
-    boost::json::object now_;
-    boost::json::array transitions_;
-    boost::json::array logic_;
-    boost::json::object piece_;
-    boost::json::array children_;
-    bool open_ = false;
-    bool in_piece_ = false;
+    std::optional<Execution> now_;
+    std::optional<UnderWay> logic_;
 };
 
 }  // namespace drover::engine

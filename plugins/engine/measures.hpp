@@ -15,6 +15,7 @@ public:
     explicit Measures(Metrics& metrics)
         : metrics_(metrics),
           pending(metrics.gauge("drover_processes_pending", "Processes that wait for their turn, here.")),
+          read_ahead(metrics.gauge("drover_processes_read_ahead", "Pending processes known to this server's dispatcher.")),
           in_flight(metrics.gauge("drover_processes_in_flight", "Processes under way on this server.")),
           oldest(metrics.gauge("drover_processes_oldest_seconds",
                                "Age of the oldest pending process among the slots of this server.")),
@@ -32,6 +33,7 @@ private:
 
 public:
     Gauge& pending;
+    Gauge& read_ahead;
     Gauge& in_flight;
     Gauge& oldest;
     Gauge& parked;

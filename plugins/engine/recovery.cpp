@@ -58,8 +58,18 @@ Async<Result<void>> Dispatcher::free_rows_of_the_dead() {
         auto page = co_await std::move(reading);
         if (!page) co_return page.error();
         if (page->rows.empty()) co_return ok;
+        // A server may have joined after this one last looked: whoever claimed what was read had joined before.
+        auto looking = core_.membership.members(core_.soon());
+        auto members = co_await std::move(looking);
+        if (!members) co_return members.error();
         std::vector<Update> updates;
-        for (const auto& row : page->rows) updates.push_back(freed(row.record));
+        for (const auto& row : page->rows) {
+            const auto owner = row.record["runningProcessServerId"].text();
+            const bool lives = std::any_of(members->list.begin(), members->list.end(),
+                                           [&](const Member& member) { return member.id == owner; });
+            if (!lives) updates.push_back(freed(row.record));
+        }
+        if (updates.empty()) co_return ok;
         auto freeing = commit_most(core_, std::move(updates), core_.soon());
         auto done = co_await std::move(freeing);
         if (!done) co_return done.error();

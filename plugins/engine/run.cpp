@@ -58,7 +58,7 @@ Update Run::done_update() const {
 
 Async<Result<Exit>> Run::carry_out() {
     for (int hop = 0; hop < kMostDelegates; ++hop) {
-        history_.begin(process_->name, process_->resource_type, resource_id_, process_id());
+        history_.begin(*process_, resource_id_, process_id());
         auto running = once();
         auto exit = co_await std::move(running);
         if (!exit) {
@@ -75,7 +75,7 @@ Async<Result<Exit>> Run::carry_out() {
 
 Async<Result<Exit>> Run::once() {
     const auto name = lock_name();
-    history_.lock_wanted(name);
+    history_.lock_wanted();
     auto holding = attempt_->hold(name, kLockWait);
     auto held = co_await std::move(holding);
     if (!held && held.error().code() == Errc::busy) {
@@ -208,7 +208,7 @@ Async<Result<Run::ListOutcome>> Run::run_list(LogicPhase phase) {
         if (attempt_->over()) co_return claim_lost();
         logic_ = piece->info.name;
         attempt_->waits_for("logic", process_->name + ": " + logic_ + " is at work");
-        history_.logic_begun(logic_, resource_);
+        history_.logic_begun(piece, resource_);
         const auto began = core_.clock.now();
         auto calling = call(piece);
         auto result = co_await std::move(calling);

@@ -255,7 +255,8 @@ Async<Result<Event>> Run::command(AgentCommand command) {
     context["resourceVersion"] = resource_.version();
     inner.context = std::move(context);
     attempt_->waits_for("agent", "agent " + std::to_string(command.agent_id) + " to answer " + command.name);
-    auto asking = core_.agents->call(command.agent_id, std::move(inner), command.timeout, command.retries, deadline());
+    auto asking = core_.agents->call(command.agent_id, process_id(), std::move(inner), command.timeout,
+                                     command.retries, deadline());
     auto reply = co_await std::move(asking);
     attempt_->waits_for("logic", process_->name + ": " + logic_ + " is at work");
     co_return reply;
