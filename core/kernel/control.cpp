@@ -48,22 +48,30 @@ Result<sockaddr_un> address_of(const std::filesystem::path& path) {
     return address;
 }
 
+/// `call` again when a signal came between: that is no answer.
+template <class Call>
+auto uninterrupted(Call call) {
+    for (;;)
+        if (const auto result = call(); result >= 0 || errno != EINTR) return result;
+}
+
 bool wait_for(int descriptor, short events, int milliseconds) {
     pollfd waiting{descriptor, events, 0};
-    return poll(&waiting, 1, milliseconds) > 0;
+    return uninterrupted([&] { return poll(&waiting, 1, milliseconds); }) > 0;
 }
 
 std::string read_line(int from) {
     std::string line;
     char c = 0;
-    while (line.size() < kLongestCommand && wait_for(from, POLLIN, kPatience) && read(from, &c, 1) == 1 && c != '\n')
+    while (line.size() < kLongestCommand && wait_for(from, POLLIN, kPatience) &&
+           uninterrupted([&] { return read(from, &c, 1); }) == 1 && c != '\n')
         line += c;
     return line;
 }
 
 void send_all(int to, std::string_view text) {
     while (!text.empty() && wait_for(to, POLLOUT, kPatience)) {
-        const auto sent = send(to, text.data(), text.size(), MSG_NOSIGNAL);
+        const auto sent = uninterrupted([&] { return send(to, text.data(), text.size(), MSG_NOSIGNAL); });
         if (sent <= 0) return;
         text.remove_prefix(static_cast<std::size_t>(sent));
     }

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <cerrno>
 #include <cstring>
 
 #include "fuzz.hpp"
@@ -42,7 +43,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::string answer;
     char buffer[1024];
     ssize_t count = 0;
-    while ((count = recv(peer, buffer, sizeof buffer, 0)) > 0) answer.append(buffer, static_cast<std::size_t>(count));
+    // libFuzzer's own timer interrupts.
+    while ((count = recv(peer, buffer, sizeof buffer, 0)) > 0 || (count < 0 && errno == EINTR))
+        if (count > 0) answer.append(buffer, static_cast<std::size_t>(count));
     close(peer);
     // What was not read when the server closed its end takes the answer with it; a line alone never does.
     const auto line = fuzz::text_of(data, size).substr(0, fuzz::text_of(data, size).find('\n'));

@@ -194,7 +194,8 @@ bool Connection::parse_head() {
     auto& [request, head, body, key] = *incoming_;
     const auto bytes = std::string_view(in_).substr(scan.skipped, scan.size);
     auto refusal = http1::read_head(bytes, limits, head, request);
-    if (!refusal && !beast_agrees(bytes, request)) refusal = http1::Refusal{400, "The request head is malformed."};
+    if (!refusal && read_by_beast(bytes, request) != SecondReading::same)
+        refusal = http1::Refusal{400, "The request head is malformed."};
     http11_ = head.http11;
     head_only_ = request.method == "HEAD";
     keep_alive_ = head.keep_alive;

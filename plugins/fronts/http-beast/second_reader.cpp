@@ -78,12 +78,13 @@ private:
 
 }  // namespace
 
-bool beast_agrees(std::string_view head, const HttpRequest& request) {
+SecondReading read_by_beast(std::string_view head, const HttpRequest& request) {
     Comparison parser(request);
     parser.header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(head.size() + 1, UINT32_MAX)));
     error_code ec;
     const auto used = parser.put(boost::asio::const_buffer(head.data(), head.size()), ec);
-    return !ec && used == head.size() && parser.is_done() && parser.same();
+    if (ec || used != head.size() || !parser.is_done()) return SecondReading::refused;
+    return parser.same() ? SecondReading::same : SecondReading::different;
 }
 
 std::string_view reason_phrase(int status) {

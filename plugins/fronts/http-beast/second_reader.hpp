@@ -7,9 +7,15 @@
 /// What Beast knows of HTTP: a second opinion on every head, and the names of the statuses.
 namespace drover::http_beast {
 
-/// True when Beast reads `head` too, and reads the same out of it as our own rules put into `request`.
-/// A request passes when both readers agree (docs/decisions).
-bool beast_agrees(std::string_view head, const HttpRequest& request);
+enum class SecondReading : unsigned char {
+    same,
+    refused,   ///< one of its rules is stricter than ours
+    different  ///< the same bytes mean something else to it
+};
+
+/// What Beast makes of a `head` that our own rules read into `request`. A request passes when both readers agree
+/// (docs/decisions).
+SecondReading read_by_beast(std::string_view head, const HttpRequest& request);
 
 /// "Not Found" for 404; static text, for any number.
 std::string_view reason_phrase(int status);

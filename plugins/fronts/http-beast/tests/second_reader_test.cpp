@@ -24,8 +24,8 @@ TEST(SecondReaderTest, AgreesWithTheFirst) {
           "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\n",
           "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
           "GET / HTTP/1.1\r\nhost: [::1]:80\r\nCookie: a=b; c=\"d\"\r\nX-High: \xC3\xA4\r\n\r\n"})
-        EXPECT_TRUE(beast_agrees(head, read(head))) << head;
-    EXPECT_TRUE(beast_agrees(kPlain, read(kPlain)));
+        EXPECT_EQ(read_by_beast(head, read(head)), SecondReading::same) << head;
+    EXPECT_EQ(read_by_beast(kPlain, read(kPlain)), SecondReading::same);
 }
 
 TEST(SecondReaderTest, KnowsThatTheTargetsHostReplacesTheHeader) {
@@ -34,9 +34,9 @@ TEST(SecondReaderTest, KnowsThatTheTargetsHostReplacesTheHeader) {
                              "GET http://there/x HTTP/1.0\r\nX-Alone: 1\r\n\r\n"}) {
         auto request = read(head);
         EXPECT_EQ(request.headers.get("Host"), "there");
-        EXPECT_TRUE(beast_agrees(head, request)) << head;
+        EXPECT_EQ(read_by_beast(head, request), SecondReading::same) << head;
         request.headers.set("X-Other", "1");
-        EXPECT_FALSE(beast_agrees(head, request)) << head;
+        EXPECT_EQ(read_by_beast(head, request), SecondReading::different) << head;
     }
 }
 
@@ -44,7 +44,7 @@ TEST(SecondReaderTest, NoticesEveryDifference) {
     const auto differs = [](auto change) {
         auto request = read(kPlain);
         change(request);
-        return !beast_agrees(kPlain, request);
+        return read_by_beast(kPlain, request) == SecondReading::different;
     };
     EXPECT_TRUE(differs([](HttpRequest& r) { r.method = "PUT"; }));
     EXPECT_TRUE(differs([](HttpRequest& r) { r.target = "/things?a=2"; }));
@@ -63,10 +63,11 @@ TEST(SecondReaderTest, RefusesWhatBeastCannotRead) {
     HttpRequest request;
     request.method = "GET";
     request.target = "/";
-    EXPECT_FALSE(beast_agrees("GET / HTTP/1.1\r\nno colon\r\n\r\n", request));
-    EXPECT_FALSE(beast_agrees("GET / HTTP/1.1\r\n", request)) << "not a whole head";
-    EXPECT_FALSE(beast_agrees("GET / HTTP/1.1\r\n\r\nmore", request)) << "more than a head";
-    EXPECT_TRUE(beast_agrees("GET / HTTP/1.1\r\n\r\n", request));
+    EXPECT_EQ(read_by_beast("GET / HTTP/1.1\r\nno colon\r\n\r\n", request), SecondReading::refused);
+    EXPECT_EQ(read_by_beast("GET / HTTP/1.1\r\nConnection: no: list\r\n\r\n", request), SecondReading::refused);
+    EXPECT_EQ(read_by_beast("GET / HTTP/1.1\r\n", request), SecondReading::refused) << "not a whole head";
+    EXPECT_EQ(read_by_beast("GET / HTTP/1.1\r\n\r\nmore", request), SecondReading::refused) << "more than a head";
+    EXPECT_EQ(read_by_beast("GET / HTTP/1.1\r\n\r\n", request), SecondReading::same);
 }
 
 TEST(ReasonPhraseTest, IsThereForWhatIsSentAndHarmlessForTheRest) {
