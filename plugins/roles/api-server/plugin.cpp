@@ -1,4 +1,6 @@
 // The API's port: what users and their programs speak to.
+#include <algorithm>
+
 #include "drover/engine/engine.hpp"
 #include "drover/services/lock.hpp"
 #include "drover/services/store.hpp"
@@ -49,11 +51,19 @@ public:
 protected:
     Async<Result<HttpReply>> answer(HttpRequest request) override {
         if (request.path == "/ping") co_return HttpReply(text_response(200, "pong"));
+        if (request.path == "/healthcheck") co_return HttpReply(healthcheck());
         auto answering = api_->answer(std::move(request));
         co_return co_await std::move(answering);
     }
 
 private:
+    /// For load balancers, which have no key: whether this server is well, and nothing of what it consists.
+    HttpResponse healthcheck() {
+        const auto plugins = context().composition();
+        const bool well = std::all_of(plugins.begin(), plugins.end(), [](const auto& one) { return one.ready(); });
+        return json_response(well ? 200 : 500,
+                             well ? R"({"server":{"healthy":true}})" : R"({"server":{"healthy":false}})");
+    }
     static HttpListenOptions listen_options(const Config& config) {
         HttpListenOptions options;
         options.address = config.address("listen");

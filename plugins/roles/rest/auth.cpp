@@ -203,7 +203,8 @@ Async<Result<Caller>> Authenticator::first_administrator() {
     const auto before = generation();
     Query query;
     query.type = "account";
-    query.where = {{{"kind", Op::eq, {Value("admin")}}}, {{"state", Op::eq, {Value("active")}}}};
+    query.where = {{{"kind", Op::eq, {Value("admin")}}},
+                   {{"state", Op::in, {Value("active"), Value("updating-active")}}}};
     query.limit = 1;
     auto found = co_await reads_.query_primary(std::move(query));
     if (!found) co_return found.error();

@@ -5,7 +5,6 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
-#include <cstdio>
 
 namespace drover::rest {
 namespace {
@@ -108,12 +107,17 @@ std::string format_date(std::int64_t milliseconds) {
     const auto day = floor<days>(moment);
     const year_month_day date(day);
     const hh_mm_ss time(moment - day);
-    std::array<char, 32> text{};
-    const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02dZ",
-                                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                                   static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-                                   static_cast<int>(time.minutes().count()), static_cast<int>(time.seconds().count()));
-    return std::string(text.data(), static_cast<std::size_t>(std::max(size, 0)));
+    std::string text = "0000-00-00T00:00:00Z";
+    const auto put = [&](std::size_t at, std::size_t digits, unsigned number) {
+        for (std::size_t k = digits; k > 0; --k, number /= 10) text[at + k - 1] = static_cast<char>('0' + number % 10);
+    };
+    put(0, 4, static_cast<unsigned>(static_cast<int>(date.year())));
+    put(5, 2, static_cast<unsigned>(date.month()));
+    put(8, 2, static_cast<unsigned>(date.day()));
+    put(11, 2, static_cast<unsigned>(time.hours().count()));
+    put(14, 2, static_cast<unsigned>(time.minutes().count()));
+    put(17, 2, static_cast<unsigned>(time.seconds().count()));
+    return text;
 }
 
 std::optional<std::int64_t> parse_date(std::string_view text) {

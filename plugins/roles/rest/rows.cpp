@@ -9,6 +9,7 @@ namespace drover::rest {
 namespace {
 
 constexpr std::size_t kMostRevealed = 100;
+constexpr std::size_t kUsualRow = 3'000;  // bytes
 
 /// What the store is asked to join for these includes: map links by the type between, each name once.
 std::vector<std::string> joins_of(const std::vector<const LinkSchema*>& includes) {
@@ -148,6 +149,7 @@ Async<Result<HttpResponse>> RestApi::State::list(Ask ask, std::vector<AnyOf> mor
     if (frame.more) said->limit = limit;
 
     auto out = collection_head(*ask.request, *ask.set, &type, frame);
+    out.reserve(out.size() + rows->size() * kUsualRow / 2);
     RowWriter writer(out, *ask.set, ask.caller(), ask.request->base);
     writer.reveal(std::move(*revealed));
     bool begun = false;
@@ -187,6 +189,7 @@ Async<Result<Record>> RestApi::State::changeable_row(Ask ask, std::int64_t id) {
 
 Async<Result<HttpResponse>> RestApi::State::shown_row(Ask ask, Record record, int status) {
     std::string out;
+    out.reserve(kUsualRow);
     RowWriter writer(out, *ask.set, ask.caller(), ask.request->base);
     const auto* shown_as = ask.set->of_row(record);
     writer.append(record, shown_as ? *shown_as : *ask.type);
@@ -227,6 +230,7 @@ Async<Result<HttpResponse>> RestApi::State::get(Ask ask, std::int64_t id) {
         included.push_back(std::move(of_link));
     }
     std::string out;
+    out.reserve(kUsualRow);
     RowWriter writer(out, *ask.set, ask.caller(), ask.request->base);
     writer.reveal(std::move(*revealed));
     const auto* shown_as = ask.set->of_row(one.record);

@@ -172,17 +172,28 @@ void RowWriter::append_inner(const ValueType& type, const json::value& value) {
 }
 
 void RowWriter::append_links(const Record& record, const TypeSchema& type, const std::string& self, bool bare) {
+    const auto link_to = [&](const std::string& name, std::string_view between, const std::string& path) {
+        out_ += '"';
+        out_ += name;
+        out_ += "\":\"";
+        out_ += self;
+        out_ += between;
+        out_ += path;
+        out_ += '"';
+    };
     out_ += "\"links\":{";
     if (!self.empty()) {
-        out_ += "\"self\":\"" + self + '"';
+        link_to("self", {}, {});
         for (const auto& link : type.links) {
             if (bare) break;
             if (link.link->kind == Link::Kind::reference && column_of(record, type, link.column).is_null()) continue;
-            out_ += ",\"" + link.name + "\":\"" + self + '/' + link.path + '"';
+            out_ += ',';
+            link_to(link.name, "/", link.path);
         }
         for (const auto& [name, path] : type.extra_links) {
             if (bare) break;
-            out_ += ",\"" + name + "\":\"" + self + '/' + path + '"';
+            out_ += ',';
+            link_to(name, "/", path);
         }
     }
     out_ += "},\"actions\":{";
@@ -191,7 +202,7 @@ void RowWriter::append_links(const Record& record, const TypeSchema& type, const
         if (bare || self.empty()) break;
         if (begun) out_ += ',';
         begun = true;
-        out_ += '"' + action.name + "\":\"" + self + "/?action=" + action.path + '"';
+        link_to(action.name, "/?action=", action.path);
     }
     out_ += '}';
 }

@@ -18,6 +18,16 @@ Error told_conflict(const Error& error) {
     return refusal(409, "Conflict", std::string(error.detail("field")), error.message());
 }
 
+/// Whoever ended the account it calls with could not take that back.
+bool ends_itself(const Ask& ask, std::int64_t id, std::string_view action) {
+    return ask.type->base == "account" && id == ask.caller().account_id &&
+           (action == "deactivate" || action == "remove" || action == "purge");
+}
+
+Error no_end_of_itself() {
+    return refusal(409, "Conflict", {}, "an account does not end itself; ask with another one");
+}
+
 Value to_value(const json::value& value) {
     if (value.is_string()) return Value(std::string_view(value.as_string()));
     if (value.is_int64()) return Value(value.as_int64());
@@ -152,6 +162,7 @@ Async<Result<HttpResponse>> RestApi::State::update(Ask ask, std::int64_t id) {
 Async<Result<HttpResponse>> RestApi::State::remove(Ask ask, std::int64_t id) {
     auto row = co_await changeable_row(ask, id);
     if (!row) co_return row.error();
+    if (ends_itself(ask, id, "remove")) co_return no_end_of_itself();
     const auto process = lower(ask.type->base) + ".remove";
     if (sets().model().process(process)) {
         ProcessRequest request;
@@ -185,6 +196,7 @@ Async<Result<HttpResponse>> RestApi::State::act(Ask ask, std::int64_t id) {
     }
     auto row = co_await changeable_row(ask, id);
     if (!row) co_return row.error();
+    if (ends_itself(ask, id, action->path)) co_return no_end_of_itself();
     auto data = ask.request->body;
     if (!action->input.empty()) {
         const auto* input = ask.set->find(action->input);

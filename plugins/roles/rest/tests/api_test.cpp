@@ -13,9 +13,8 @@ namespace json = boost::json;
 
 std::string code_of(const ApiClient::Answer& answer) { return text_of(answer.body, "code"); }
 
-const json::array& rows_of(const ApiClient::Answer& answer) {
-    static const json::array kNone;
-    if (!answer.body.is_object() || !answer.body.as_object().contains("data")) return kNone;
+json::array rows_of(const ApiClient::Answer& answer) {
+    if (!answer.body.is_object() || !answer.body.as_object().contains("data")) return {};
     return answer.body.at("data").as_array();
 }
 
@@ -43,7 +42,7 @@ protected:
         const auto keys = client_->get("/v1/accounts/" + account_id + "/credentials");
         EXPECT_EQ(rows_of(keys).size(), 1U) << keys.text;
         if (rows_of(keys).empty()) return plane_.api();
-        const auto& key = rows_of(keys)[0];
+        const auto key = rows_of(keys)[0];
         EXPECT_FALSE(text_of(key, "secretValue").empty()) << "it was read by nobody yet";
         return plane_.api(text_of(key, "publicValue"), text_of(key, "secretValue"));
     }
@@ -56,6 +55,7 @@ TEST_F(ApiTest, EverythingItLinksToAnswers) {
     const auto made = client_->post("/v1/containers", {{"imageUuid", "sim:x"}});
     ASSERT_EQ(made.status, 201) << made.text;
     eventually(*client_, "/v1/containers/" + text_of(made.body, "id"), in_state("running"));
+    EXPECT_EQ(client_->get("/healthcheck").status, 200);
     const auto version = client_->get("/v1");
     std::size_t followed = 0;
     for (const auto& [name, url] : version.body.at("links").as_object()) {
@@ -378,7 +378,11 @@ TEST_F(ApiTest, WhatIsMalformedIsRefusedWithACodeAndNothingElseHappens) {
     check("OPTIONS", "/v1/hosts", {});
     std::printf("%zu requests\n", asked);
     EXPECT_EQ(client_->get("/v1/hosts").status, 200);
-    EXPECT_EQ(rows_of(client_->get("/v1/accounts?kind=admin")).size(), 1U);
+    const auto admins = rows_of(client_->get("/v1/accounts?kind=admin"));
+    ASSERT_EQ(admins.size(), 1U);
+    for (const auto* action : {"deactivate", "remove", "purge"})
+        EXPECT_EQ(client_->send("POST", "/v1/accounts/1a1?action=" + std::string(action), {}).status, 409)
+            << "nobody locks himself out";
 }
 
 TEST_F(ApiTest, AGenericClientWorksUnmodified) {
