@@ -104,7 +104,9 @@ Async<Result<std::shared_ptr<Need>>> read_need(ProcessRunPtr run) {
     if (!read) co_return read.error();
     if (need->placed()) co_return need;
 
-    need->compute = need->instance["compute"].integer(number(*run, "instance.compute.default", 1));
+    // Whoever wrote a negative number gains nothing by it.
+    need->compute =
+        std::max<std::int64_t>(0, need->instance["compute"].integer(number(*run, "instance.compute.default", 1)));
     auto kinds = co_await kind_rule(run, id_of(need->instance["imageId"]));
     if (!kinds) co_return kinds.error();
     need->kinds = std::move(*kinds);

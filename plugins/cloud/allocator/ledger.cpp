@@ -1,5 +1,6 @@
 #include "allocator/ledger.hpp"
 
+#include <limits>
 #include <utility>
 
 namespace drover::cloud {
@@ -66,8 +67,10 @@ Ledger::Entry Ledger::release(Offer host, std::int64_t amount) {
     if (!host.free) return Entry(nullptr, 0, host.host, std::nullopt, 0);
     const std::lock_guard lock(mutex_);
     const auto free = free_of(host);
-    foresee(host.host, free + amount);
-    return Entry(this, 0, host.host, free, free + amount);
+    std::int64_t after = 0;
+    if (__builtin_add_overflow(free, amount, &after)) after = std::numeric_limits<std::int64_t>::max();
+    foresee(host.host, after);
+    return Entry(this, 0, host.host, free, after);
 }
 
 std::size_t Ledger::size() const {

@@ -157,7 +157,8 @@ Error too_busy() {
 }  // namespace
 
 Async<Result<void>> deallocate_instance(CloudPtr cloud, ProcessRunPtr run) {
-    const auto compute = run->resource()["compute"].integer(number(*run, "instance.compute.default", 1));
+    const auto compute =
+        std::max<std::int64_t>(0, run->resource()["compute"].integer(number(*run, "instance.compute.default", 1)));
     auto maps = co_await find_live(run, "instanceHostMap", "instanceId", run->resource().id());
     if (!maps) co_return maps.error();
     for (const auto& map : *maps) {

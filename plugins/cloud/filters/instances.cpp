@@ -97,9 +97,21 @@ Async<Result<bool>> register_image(CreateRequest request, Clock* clock, std::str
     co_return false;
 }
 
+/// How many volumes beside the first one are asked for, which only `data` can say.
+std::size_t volumes_in(const json::object& values) {
+    const auto* data = values.if_contains("data");
+    const auto* fields = data && data->is_object() ? data->as_object().if_contains("fields") : nullptr;
+    const auto* offerings =
+        fields && fields->is_object() ? fields->as_object().if_contains("volumeOfferingIds") : nullptr;
+    return offerings && offerings->is_array() ? offerings->as_array().size() : 0;
+}
+
 Async<Result<json::object>> resolve_image(CloudPtr cloud, CreateRequest request) {
     auto& engine = *request.hands.engine;
     auto values = request.values;
+    if (volumes_in(values) > kMostVolumes)
+        co_return refused("MaxLimitExceeded", "volumeOfferingIds",
+                          "a machine has at most " + std::to_string(kMostVolumes) + " volumes");
     std::optional<Record> image;
     const auto* named = values.if_contains("imageUuid");
     const bool has_uuid = named && named->is_string() && !named->as_string().empty();

@@ -50,6 +50,10 @@ Async<Result<LogicResult>> instance_create(ProcessRunPtr run) {
     }
     const auto offerings = virtual_field(run->resource(), "volumeOfferingIds");
     if (offerings.is_array()) {
+        if (offerings.as_array().size() > kMostVolumes)
+            co_return Error(Errc::unsupported, std::to_string(offerings.as_array().size()) +
+                                                   " volumes are asked for, a machine has at most " +
+                                                   std::to_string(kMostVolumes));
         for (const auto& offering : offerings.as_array()) {
             json::object values{{"offeringId", offering}};
             auto extra = co_await ensure_volume(run, *volumes, device++, std::move(values));

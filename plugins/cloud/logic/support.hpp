@@ -61,6 +61,9 @@ inline Logic handler(std::string name, std::vector<std::string> processes, Logic
     return logic(std::move(name), std::move(processes), LogicPhase::handler, priority, std::move(call));
 }
 
+/// A machine has at most so many volumes.
+inline constexpr std::size_t kMostVolumes = 100;
+
 /// Keys under which clients and the processes' data know parts of the logic. They stand in stored data.
 inline constexpr const char* kInstanceStartKey = "io.cattle.platform.process.instance.InstanceStart";
 inline constexpr const char* kInstanceCreateKey = "io.cattle.platform.process.instance.InstanceCreate";

@@ -194,6 +194,15 @@ TEST_F(Allocator, HostsWithoutLimitTakeAnythingAndAreNotCounted) {
     EXPECT_EQ(free_of(there.host), 7);
 }
 
+TEST_F(Allocator, ANegativeNumberGainsNothing) {
+    const auto there = place("sim", 9);
+    const auto id = instance(image("sim"), {{"compute", -5}});
+    ASSERT_TRUE(allocate(id));
+    EXPECT_EQ(free_of(there.host), 9);
+    ASSERT_TRUE(deallocate(id));
+    EXPECT_EQ(free_of(there.host), 9);
+}
+
 TEST_F(Allocator, GivesBackOnceWhatWasTaken) {
     const auto there = place("sim", 9);
     const auto id = instance(image("sim"), {{"compute", 4}});

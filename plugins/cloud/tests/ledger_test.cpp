@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <set>
 
 namespace drover::cloud {
@@ -80,6 +81,12 @@ TEST(Ledger, GivesBackToWhatIsForeseen) {
     const auto given = ledger.release({1, 10}, 2);
     EXPECT_EQ(given.expected, 7);
     EXPECT_EQ(given.next, 9);
+}
+
+TEST(Ledger, StopsAtTheGreatestNumber) {
+    constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+    Ledger ledger;
+    EXPECT_EQ(ledger.release({1, kMost - 1}, 5).next, kMost);
 }
 
 TEST(Ledger, SpreadsOverEqualHosts) {

@@ -201,6 +201,9 @@ TEST_F(TraceTest, ImagesAreCheckedBeforeAMachineIsMade) {
     refusal({}, 422, "MissingRequired", "imageUuid");
     refusal({{"imageUuid", "nothing-like-it"}}, 422, "InvalidReference", "imageUuid");
     refusal({{"imageUuid", "docker:ubuntu"}}, 422, "InvalidReference", "imageUuid");
+    const json::object crowd{{"fields", json::object{{"volumeOfferingIds", json::array(101, 1)}}}};
+    refusal({{"imageUuid", "sim:busybox"}, {"data", crowd}}, 422, "MaxLimitExceeded", "volumeOfferingIds");
+    refusal({{"imageUuid", "sim:busybox"}, {"compute", -1}}, 422, "MinLimitExceeded", "compute");
     post("/v1/images", {{"uuid", "for-machines"}, {"instanceKind", "virtualMachine"}});
     refusal({{"imageUuid", "for-machines"}}, 400, "INVALID_IMAGE_INSTANCE_KIND", "");
     EXPECT_TRUE(all("instances").empty());

@@ -59,7 +59,7 @@ ApiType container() {
     return child(
         "container",
         {column("kind", "r", "r"), column("uuid", "r", "r"), column("imageId", "cr", "r"), image_uuid("cr", "cr"),
-         start_on_create("cr", "cr"), column("compute", "cr"), requested_host("cru", "r"),
+         start_on_create("cr", "cr"), at_least(column("compute", "cr"), 0), requested_host("cru", "r"),
          virtual_column("environment", "map[string]", "cr", "cr"), std::move(command),
          about(virtual_column("commandArgs", "array[string]", "cr", "cr"), "The arguments of the command."),
          virtual_column("directory", "string", "cr", "cr"), virtual_column("user", "string", "cr", "cr"),
@@ -70,13 +70,13 @@ ApiType container() {
 }
 
 ApiType virtual_machine() {
-    return child(
-        "virtualMachine",
-        {column("kind", "r", "r"), column("imageId", "cr", "cr"), image_uuid("cr", "cr"), column("compute", "cr", "cr"),
-         column("memoryMb", "cr", "cr"), virtual_column("vcpu", "int", "cr", "cr"), start_on_create("cr", "cr"),
-         requested_host("cru", "r"), virtual_column("libvirtVncAddress", "string", "r"),
-         virtual_column("libvirtVncPassword", "string", "r")},
-        "A virtual machine.");
+    return child("virtualMachine",
+                 {column("kind", "r", "r"), column("imageId", "cr", "cr"), image_uuid("cr", "cr"),
+                  at_least(column("compute", "cr", "cr"), 0), at_least(column("memoryMb", "cr", "cr"), 0),
+                  at_least(virtual_column("vcpu", "int", "cr", "cr"), 1), start_on_create("cr", "cr"),
+                  requested_host("cru", "r"), virtual_column("libvirtVncAddress", "string", "r"),
+                  virtual_column("libvirtVncPassword", "string", "r")},
+                 "A virtual machine.");
 }
 
 Declarations instance() {

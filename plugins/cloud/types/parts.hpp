@@ -49,6 +49,11 @@ inline ApiField about(ApiField field, std::string sentence) {
     return field;
 }
 
+inline ApiField at_least(ApiField field, std::int64_t least) {
+    field.min = least;
+    return field;
+}
+
 inline ApiField with_fallback(ApiField field, boost::json::value value) {
     field.fallback = std::move(value);
     return field;
