@@ -25,7 +25,7 @@ COMMANDS = int(os.environ.get("DROVER_TEST_BENCH_COMMANDS", "1000"))  # a second
 SECONDS = int(os.environ.get("DROVER_TEST_BENCH_SECONDS", "20"))
 CLIENTS = 2
 SENDERS = 4
-AT_ONCE = 500  # agents made before their sockets are opened, so that nobody waits long for its first answer
+AT_ONCE = 100  # agents made before their sockets are opened, so that nobody waits long for its first answer
 MOST_SECONDS = 600
 LONGEST_MILLISECONDS = 15_000  # what a command waits at most
 
@@ -45,7 +45,7 @@ class Publisher:
     MOST_UNDER_WAY = 8
 
     def __init__(self, port, selector, connections=16):
-        self.waiting, self.selector, self.answered = collections.deque(), selector, 0
+        self.waiting, self.selector, self.late = collections.deque(), selector, 0
         self.lines = []
         for _ in range(connections):
             line = {"socket": socket.create_connection(("127.0.0.1", port)), "under_way": 0, "read": b""}
@@ -77,11 +77,12 @@ class Publisher:
             whole = end + 4 + int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
             if len(line["read"]) < whole:
                 break
-            if not head.startswith(b"HTTP/1.1 201 "):
+            if head.startswith(b"HTTP/1.1 403 "):
+                self.late += 1  # nobody waits for it any more
+            elif not head.startswith(b"HTTP/1.1 201 "):
                 raise RuntimeError(f"a reply was refused: {line['read'][:whole]!r}")
             line["read"] = line["read"][whole:]
             line["under_way"] -= 1
-            self.answered += 1
         self.flush()
 
 
@@ -146,10 +147,13 @@ def client(number, api, agent_port, count):
             act, what = key.data
             act(what)
 
+    def make(name):
+        serve(0)
+        return ask(control, "POST", "/v1/agents", {"uri": f"event://{name}"})["id"]
+
     made = 0
     while made < count:
-        batch = [ask(control, "POST", "/v1/agents", {"uri": f"event://bench-{number}-{made + i}"})["id"]
-                 for i in range(min(AT_ONCE, count - made))]
+        batch = [make(f"bench-{number}-{made + i}") for i in range(min(AT_ONCE, count - made))]
         for agent in batch:
             keys = []
             while not keys or keys[0]["state"] != "active" or not keys[0]["secretValue"]:
@@ -159,7 +163,8 @@ def client(number, api, agent_port, count):
             agents.connect(keys[0]["publicValue"], keys[0]["secretValue"])
             serve(0)
         made += len(batch)
-        print(f"made {made}", flush=True)
+        if made % 1_000 == 0:
+            print(f"made {made}, {publisher.late} late", flush=True)
     print("open", flush=True)
     selector.register(sys.stdin, selectors.EVENT_READ, (lambda _: sys.exit(0), None))
     while True:
@@ -221,6 +226,13 @@ def active_agents(api):
     return ids
 
 
+def waiting_for(api):
+    """What the processes that have not ended say, and how many say it."""
+    connection = http.client.HTTPConnection("127.0.0.1", api, timeout=60)
+    open_ones = ask(connection, "GET", "/v1/processinstances?limit=1000&endTime_null")["data"]
+    return collections.Counter(f"{one['processName']}: {one['reason']}" for one in open_ones).most_common(3)
+
+
 def main():
     with scratch() as home:
         api, agent, ops = free_ports(3)
@@ -241,9 +253,10 @@ def main():
                             raise RuntimeError("a client could not open its agents")
                         note(f"{line} after {time.monotonic() - began:.0f} s")
                 while len(ids := active_agents(api)) < AGENTS // CLIENTS * CLIENTS:
+                    note(f"{len(ids)} agents active; others wait: {waiting_for(api)}")
                     if time.monotonic() - began > MOST_SECONDS:
                         raise RuntimeError(f"only {len(ids)} agents became active")
-                    threading.Event().wait(1)
+                    threading.Event().wait(5)
                 note(f"{len(ids)} agents active after {time.monotonic() - began:.0f} s")
                 memory = resident_bytes(server.pid) - idle
                 before, cpu, from_when = metrics(ops), cpu_seconds(server.pid), time.monotonic()
