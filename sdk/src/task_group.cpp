@@ -27,7 +27,7 @@ struct Task {
     std::function<Async<void>()> work;  // touched on the strand only, once it was launched
     bool ended = false;                 // touched on the strand only
 
-    Task(std::string task_name, Executor executor) : name(std::move(task_name)), strand(std::move(executor)) {}
+    Task(std::string task_name, const Executor& executor) : name(std::move(task_name)), strand(executor) {}
 };
 
 }  // namespace detail
