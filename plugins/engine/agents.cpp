@@ -35,9 +35,9 @@ std::shared_ptr<Agents::Agent> Agents::enter(std::int64_t agent, std::int64_t pr
 /// The processes that may come again now. Requires: mutex_ is held.
 std::vector<std::int64_t> Agents::next_of(Agent& agent) {
     std::vector<std::int64_t> next;
-    // One more for each that is away: it may have come again by itself, or be another server's now.
+    // One more than fits: some have come again by themselves, or are another server's now.
     const auto room = 2 * agent.most - std::min(2 * agent.most, agent.users);
-    while (next.size() < 2 * room && !agent.refused.empty()) {
+    while (next.size() < room + 1 && !agent.refused.empty()) {
         next.push_back(agent.refused.front());
         agent.refused.pop_front();
     }

@@ -78,6 +78,10 @@ void Dispatcher::ended(const Attempt& attempt) {
     const std::lock_guard lock(mutex_);
     attempts_.erase(attempt.claim().id);
     known_.erase(attempt.claim().id);
+    if (nudge_when_ended_.erase(attempt.claim().id) > 0) {
+        nudged_.push_back(attempt.claim().id);
+        bell_.ring();
+    }
     if (wait_for_.empty()) return;
     // Who found the resource locked by this process is tried at once.
     const auto resource = attempt.claim().type + "." + std::to_string(attempt.claim().resource);
@@ -91,6 +95,11 @@ void Dispatcher::ended(const Attempt& attempt) {
 void Dispatcher::nudge(std::int64_t process_id) {
     const std::lock_guard lock(mutex_);
     if (!serving_ || nudged_.size() >= kMostWaiting) return;
+    // It may still be about to write down that it waits.
+    if (attempts_.contains(process_id)) {
+        nudge_when_ended_.insert(process_id);
+        return;
+    }
     nudged_.push_back(process_id);
     bell_.ring();
 }

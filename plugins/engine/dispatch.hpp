@@ -140,6 +140,7 @@ private:
     std::unordered_map<std::int64_t, AttemptPtr> attempts_;
     std::unordered_multimap<std::string, std::int64_t> wait_for_;  // lock's name to processes that found it held
     std::vector<std::int64_t> nudged_;  // processes whose resource is free now
+    std::unordered_set<std::int64_t> nudge_when_ended_;
     std::int64_t next_due_ = INT64_MAX;
     TimePoint next_sweep_{};
     TimePoint next_measure_{};

@@ -134,6 +134,16 @@ Async<Result<void>> Dispatcher::measure() {
     if (!first->rows.empty())
         age = static_cast<double>(core_.now() - first->rows.front().record["startTime"].integer()) / 1'000;
     core_.measures.oldest.set(std::max(0.0, age));
+    Query parked;
+    parked.type = "processInstance";
+    parked.where.push_back({{"endTime", Op::is_null, {}}});
+    parked.where.push_back({{"parked", Op::eq, {Value(true)}}});
+    parked.limit = 1;
+    parked.count = true;
+    auto counting_parked = core_.query(std::move(parked), core_.soon());
+    auto waits = co_await std::move(counting_parked);
+    if (!waits) co_return waits.error();
+    core_.measures.parked.set(static_cast<double>(waits->count.value_or(0)));
     const std::lock_guard lock(mutex_);
     core_.measures.in_flight.set(static_cast<double>(in_flight_));
     co_return ok;
