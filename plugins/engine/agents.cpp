@@ -72,8 +72,8 @@ void Agents::look_again() {
     for (const auto process : next) core_.dispatcher->nudge(process);
 }
 
-Async<Result<Event>> Agents::call(std::int64_t agent, std::int64_t process, Event command, std::chrono::milliseconds timeout, int retries,
-                                  Deadline deadline) {
+Async<Result<Event>> Agents::call(std::int64_t agent, std::int64_t process, Event command,
+                                  std::chrono::milliseconds timeout, int retries, Deadline deadline) {
     const auto places = enter(agent, process);
     if (!places)
         co_return Error(Errc::exhausted, "agent " + std::to_string(agent) + " has as many commands waiting as it may");
@@ -87,8 +87,9 @@ Async<Result<Event>> Agents::call(std::int64_t agent, std::int64_t process, Even
     if (!permit) co_return permit.error();
 
     RequestOptions options;
-    options.timeout = timeout.count() > 0 ? timeout
-                                          : std::chrono::milliseconds(core_.settings.integer("agent.timeout.millis", 15'000));
+    options.timeout = timeout.count() > 0
+                          ? timeout
+                          : std::chrono::milliseconds(core_.settings.integer("agent.timeout.millis", 15'000));
     options.retries = retries >= 0 ? retries : static_cast<int>(core_.settings.integer("agent.retries", 3));
     const auto name = command.name;
     command.timeout_millis = options.timeout.count();
@@ -105,8 +106,9 @@ Async<Result<Event>> Agents::call(std::int64_t agent, std::int64_t process, Even
     if (!reply) co_return reply.error();
     if (!reply->data.is_object()) co_return std::move(*reply);
     auto answer = parse_event(json::serialize(reply->data));
-    if (!answer) co_return Error(Errc::internal, "agent " + std::to_string(agent) + " answered " + name +
-                                                     " with what is no event: " + answer.error().message());
+    if (!answer)
+        co_return Error(Errc::internal, "agent " + std::to_string(agent) + " answered " + name +
+                                            " with what is no event: " + answer.error().message());
     Event observed = *answer;
     observed.name = with_suffix(name, ".reply");
     core_.outbox.send({}, std::move(observed));

@@ -16,8 +16,8 @@ public:
 
     /// Asks the agent through the agent server that owns it. `timeout` 0 and `retries` -1: the deployment's.
     /// Errors: is_event_error (it refused), timeout, unavailable, exhausted (too many wait for it already).
-    Async<Result<Event>> call(std::int64_t agent, std::int64_t process, Event command, std::chrono::milliseconds timeout, int retries,
-                              Deadline deadline);
+    Async<Result<Event>> call(std::int64_t agent, std::int64_t process, Event command,
+                              std::chrono::milliseconds timeout, int retries, Deadline deadline);
 
     /// Calls back processes that nobody else calls: those before them ended elsewhere.
     void look_again();

@@ -13,9 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kShortWait = 250ms;   // for a lock that another process holds
-constexpr auto kLongestWait = 30s;   // for what is away
-constexpr auto kLongestTurn = 60s;   // for an agent with too much to do, which tells when it has less
+constexpr auto kShortWait = 250ms;  // for a lock that another process holds
+constexpr auto kLongestWait = 30s;  // for what is away
+constexpr auto kLongestTurn = 60s;  // for an agent with too much to do, which tells when it has less
 constexpr std::size_t kLongestReason = 1'000;
 
 double jitter() {
@@ -24,7 +24,8 @@ double jitter() {
 }
 
 std::int64_t after(std::chrono::milliseconds first, std::chrono::milliseconds most, int times) {
-    const double wait = static_cast<double>(first.count()) * static_cast<double>(std::uint64_t{1} << std::min(times, 30));
+    const double wait =
+        static_cast<double>(first.count()) * static_cast<double>(std::uint64_t{1} << std::min(times, 30));
     return static_cast<std::int64_t>(std::min(wait, static_cast<double>(most.count())) * jitter());
 }
 
@@ -104,9 +105,8 @@ void Attempt::release(const std::string& name) {
         lease = std::move(found->second);
         locks_.erase(found);
     }
-    core_.background.spawn("engine.release", [&core = core_, lease]() -> Async<void> {
-        (void)co_await core.locks.release(lease);
-    });
+    core_.background.spawn("engine.release",
+                           [&core = core_, lease]() -> Async<void> { (void)co_await core.locks.release(lease); });
 }
 
 void Attempt::release_all() {
@@ -170,7 +170,8 @@ Async<void> Attempt::run() {
         }
         if (!exit && is_wait(exit.error())) {
             const auto code = exit.error().code();
-            auto waiting = wait_again(run, code == Errc::busy ? "RESOURCE_BUSY" : "WAITING", exit.error().message(), code);
+            auto waiting =
+                wait_again(run, code == Errc::busy ? "RESOURCE_BUSY" : "WAITING", exit.error().message(), code);
             written = co_await std::move(waiting);
         } else if (!exit) {
             auto failing = fail(run, exit.error());
@@ -187,8 +188,8 @@ Async<void> Attempt::run() {
         }
         if (written) break;
         const auto& error = written.error();
-        const bool about_resource = run && run->wants_done() && exit && *exit == Exit::done &&
-                                    refused_operation(error) == std::size_t{1};
+        const bool about_resource =
+            run && run->wants_done() && exit && *exit == Exit::done && refused_operation(error) == std::size_t{1};
         if (about_resource && (error.code() == Errc::conflict || error.code() == Errc::not_found)) {
             auto looking = run->look_again();
             exit = co_await std::move(looking);
@@ -230,7 +231,8 @@ Async<Result<void>> Attempt::end(std::shared_ptr<Run> run, Exit exit) {
     row.expect = {{"epoch", Value(claim_.epoch)}};
     if (exit == Exit::canceled)
         row.values.back().second = Value("the state of its resource does not allow it any more");
-    if (auto text = to_text(run->data()); text != saved_data) row.values.emplace_back("data", Term(Value(std::move(text))));
+    if (auto text = to_text(run->data()); text != saved_data)
+        row.values.emplace_back("data", Term(Value(std::move(text))));
     Batch batch;
     batch.operations.emplace_back(std::move(row));
     const bool done = exit == Exit::done && run->wants_done();
@@ -248,7 +250,7 @@ Async<Result<void>> Attempt::end(std::shared_ptr<Run> run, Exit exit) {
 Async<Result<void>> Attempt::wait_again(std::shared_ptr<Run> run, std::string exit_reason, std::string reason,
                                         Errc why) {
     const bool lock = why == Errc::busy;
-    const auto pause = lock                      ? after(kShortWait, 2s, claim_.waits)
+    const auto pause = lock                     ? after(kShortWait, 2s, claim_.waits)
                        : why == Errc::exhausted ? after(2s, kLongestTurn, claim_.waits)
                                                 : after(500ms, kLongestWait, claim_.waits);
     const auto next = core_.now() + pause;

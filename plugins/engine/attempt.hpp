@@ -47,7 +47,7 @@ public:
     void cancelled();
 
     struct Waits {
-        std::string kind;      ///< "logic", "lock", "agent", "event", "limit"
+        std::string kind;  ///< "logic", "lock", "agent", "event", "limit"
         std::string sentence;
         std::int64_t since = 0;
     };

@@ -11,8 +11,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::array<std::string_view, 10> kActivated{
-    "account", "agent",       "credential",         "externalHandler", "externalHandlerProcess", "host",
-    "image",   "storagePool", "storagePoolHostMap", "externalHandlerExternalHandlerProcessMap"};
+    "account", "agent", "credential",  "externalHandler",    "externalHandlerProcess",
+    "host",    "image", "storagePool", "storagePoolHostMap", "externalHandlerExternalHandlerProcessMap"};
 
 bool flag(const std::string& text, bool otherwise) {
     if (text.empty()) return otherwise;
@@ -135,11 +135,11 @@ Logic logic(std::string name, std::string process, LogicPhase phase,
 }  // namespace
 
 std::vector<Logic> builtin_logic() {
-    return {logic("ActivateByDefault", "*.create", LogicPhase::post, activate_by_default),
-            logic("SetRemovedFields", "*.remove", LogicPhase::post, set_removed_fields),
-            logic("ClearRemovedFields", "*.restore", LogicPhase::post, clear_removed_fields),
-            logic("ExternalHandlerActivate", "externalhandler.activate", LogicPhase::handler,
-                  external_handler_activate)};
+    return {
+        logic("ActivateByDefault", "*.create", LogicPhase::post, activate_by_default),
+        logic("SetRemovedFields", "*.remove", LogicPhase::post, set_removed_fields),
+        logic("ClearRemovedFields", "*.restore", LogicPhase::post, clear_removed_fields),
+        logic("ExternalHandlerActivate", "externalhandler.activate", LogicPhase::handler, external_handler_activate)};
 }
 
 }  // namespace drover::engine

@@ -35,8 +35,8 @@ std::optional<std::int64_t> whole_number(std::string_view text) {
 
 /// "2014-09-01T12:30:00Z", with or without a fraction. None when it is no date.
 std::optional<std::int64_t> date_of(std::string_view text) {
-    if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
-        text[16] != ':' || text.back() != 'Z')
+    if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' || text[16] != ':' ||
+        text.back() != 'Z')
         return std::nullopt;
     const auto number = [&](std::size_t at, std::size_t length) { return whole_number(text.substr(at, length)); };
     const auto year = number(0, 4), month = number(5, 2), day = number(8, 2);

@@ -93,8 +93,7 @@ int slot_of(std::string_view type, std::string_view id);
 int priority_of(Core& core, const ProcessDefinition& process);
 
 /// Engine::schedule; `checks` must hold as well.
-Async<Result<Scheduled>> schedule(Core& core, ProcessRequest request, std::vector<Operation> checks,
-                                  Deadline deadline);
+Async<Result<Scheduled>> schedule(Core& core, ProcessRequest request, std::vector<Operation> checks, Deadline deadline);
 /// Engine::create.
 Async<Result<Scheduled>> create(Core& core, std::string type, boost::json::object values, Deadline deadline);
 /// A new row in its first state; no process is begun.

@@ -9,12 +9,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t kPiece = 32;             // rows of a slot known here
-constexpr std::size_t kMostWaiting = 32'768;   // rows of all slots and names known here
-constexpr std::size_t kMostOfOneName = 512;    // that wait while their name is at its limit
-constexpr std::size_t kMostClaimed = 256;      // in one commit
-constexpr std::size_t kMostDue = 256;          // rows read at once because their time has come
-constexpr std::size_t kLargestKept = 1'024;    // bytes of launch data kept while a row waits here
+constexpr std::size_t kPiece = 32;            // rows of a slot known here
+constexpr std::size_t kMostWaiting = 32'768;  // rows of all slots and names known here
+constexpr std::size_t kMostOfOneName = 512;   // that wait while their name is at its limit
+constexpr std::size_t kMostClaimed = 256;     // in one commit
+constexpr std::size_t kMostDue = 256;         // rows read at once because their time has come
+constexpr std::size_t kLargestKept = 1'024;   // bytes of launch data kept while a row waits here
 constexpr auto kSweepEvery = 3s;
 constexpr auto kAgain = 200ms;
 
@@ -242,7 +242,8 @@ Async<Result<void>> Dispatcher::stop(Deadline deadline) {
     }
     auto telling = core_.roster->serve(false);
     const auto told = co_await std::move(telling);
-    if (!told) core_.log.warning("the others were not told that this server stops", {{"error", told.error().message()}});
+    if (!told)
+        core_.log.warning("the others were not told that this server stops", {{"error", told.error().message()}});
     // What runs may end; whatever does not, others take over. That takes a moment, too.
     const auto whole = deadline.left(core_.clock);
     const auto patience = Deadline::in(core_.clock, whole - std::min<Duration>(whole / 2, 5s));
@@ -258,8 +259,9 @@ Async<Result<void>> Dispatcher::stop(Deadline deadline) {
             updates.push_back(std::move(*update));
         }
     for (std::size_t done = 0; done < updates.size(); done += kMostClaimed) {
-        std::vector<Update> some(updates.begin() + static_cast<std::ptrdiff_t>(done),
-                                 updates.begin() + static_cast<std::ptrdiff_t>(std::min(done + kMostClaimed, updates.size())));
+        std::vector<Update> some(
+            updates.begin() + static_cast<std::ptrdiff_t>(done),
+            updates.begin() + static_cast<std::ptrdiff_t>(std::min(done + kMostClaimed, updates.size())));
         auto handing = commit_most(core_, std::move(some), core_.soon());
         const auto handed = co_await std::move(handing);
         if (!handed)
@@ -546,15 +548,6 @@ Async<void> Dispatcher::run() {
         }
         const auto rang = co_await bell_.wait(core_.clock, Deadline(until));
         if (!rang) co_return;
-    }
-}
-
-Async<void> Dispatcher::watch_deadlines() {
-    for (;;) {
-        const auto slept = co_await sleep_for(core_.clock, 500ms);
-        if (!slept) co_return;
-        for (const auto& attempt : under_way())
-            if (attempt->deadline().passed(core_.clock)) attempt->give_up();
     }
 }
 

@@ -129,17 +129,17 @@ private:
     Core& core_;
     Bell bell_;
     mutable std::mutex mutex_;
-    ServeOptions options_;                                    // guarded by mutex_, as all below
+    ServeOptions options_;  // guarded by mutex_, as all below
     bool serving_ = false;
     std::bitset<kSlots> mine_;
     std::array<Slot, kSlots> slots_;
     std::map<std::string, Name, std::less<>> names_;
-    std::unordered_set<std::int64_t> known_;                  // waiting here, being claimed, or under way
+    std::unordered_set<std::int64_t> known_;  // waiting here, being claimed, or under way
     std::size_t waiting_ = 0;
     std::size_t in_flight_ = 0;
     std::unordered_map<std::int64_t, AttemptPtr> attempts_;
     std::unordered_multimap<std::string, std::int64_t> wait_for_;  // lock's name to processes that found it held
-    std::vector<std::int64_t> nudged_;  // processes whose resource is free now
+    std::vector<std::int64_t> nudged_;                             // processes whose resource is free now
     std::unordered_set<std::int64_t> nudge_when_ended_;
     std::int64_t next_due_ = INT64_MAX;
     TimePoint next_sweep_{};

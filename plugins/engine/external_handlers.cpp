@@ -76,8 +76,8 @@ PiecePtr Externals::piece(const Record& handler, const std::string& registered, 
                   ProcessRunPtr of) -> Async<Result<LogicResult>> {
             RequestOptions options;
             options.retries = static_cast<int>(tries ? *tries : with.settings.integer("eventing.retry", 3));
-            options.timeout = std::chrono::milliseconds(
-                wait ? *wait : with.settings.integer("eventing.timeout.millis", 15'000));
+            options.timeout =
+                std::chrono::milliseconds(wait ? *wait : with.settings.integer("eventing.timeout.millis", 15'000));
             Event asked;
             asked.name = std::move(event);
             auto asking = of->request(std::move(asked), std::move(options));

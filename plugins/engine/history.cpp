@@ -93,7 +93,9 @@ void History::end(std::string_view exit_reason) {
     const auto& it = *now_;
     const auto at = core_.now();
     const auto lock = it.process->resource_type + "." + std::to_string(it.resource) + ".CHANGE";
-    const auto or_null = [](bool known, std::int64_t number) { return known ? json::value(number) : json::value(nullptr); };
+    const auto or_null = [](bool known, std::int64_t number) {
+        return known ? json::value(number) : json::value(nullptr);
+    };
     const bool refused = it.lock_end != 0 && !it.locked;
     json::object told{{"id", new_uuid()},
                       {"startTime", it.start},
@@ -143,7 +145,8 @@ Create History::row(Core& core, std::int64_t process_id, json::array executions)
     }
     Create create;
     create.type = "processExecution";
-    create.values = {{"uuid", uuid}, {"processInstanceId", process_id}, {"log", std::move(text)}, {"created", core.now()}};
+    create.values = {
+        {"uuid", uuid}, {"processInstanceId", process_id}, {"log", std::move(text)}, {"created", core.now()}};
     return create;
 }
 

@@ -19,7 +19,8 @@ void sort_pieces(std::vector<PiecePtr>& pieces) {
     std::stable_sort(pieces.begin(), pieces.end(), [](const PiecePtr& a, const PiecePtr& b) {
         const bool a_outside = a->info.plugin == "external";
         const bool b_outside = b->info.plugin == "external";
-        return std::tie(a->info.priority, a_outside, a->info.name) < std::tie(b->info.priority, b_outside, b->info.name);
+        return std::tie(a->info.priority, a_outside, a->info.name) <
+               std::tie(b->info.priority, b_outside, b->info.name);
     });
 }
 

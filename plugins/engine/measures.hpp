@@ -15,7 +15,8 @@ public:
     explicit Measures(Metrics& metrics)
         : metrics_(metrics),
           pending(metrics.gauge("drover_processes_pending", "Processes that wait for their turn, here.")),
-          read_ahead(metrics.gauge("drover_processes_read_ahead", "Pending processes known to this server's dispatcher.")),
+          read_ahead(
+              metrics.gauge("drover_processes_read_ahead", "Pending processes known to this server's dispatcher.")),
           in_flight(metrics.gauge("drover_processes_in_flight", "Processes under way on this server.")),
           oldest(metrics.gauge("drover_processes_oldest_seconds",
                                "Age of the oldest pending process among the slots of this server.")),
@@ -43,9 +44,7 @@ public:
     Counter& taken_over;
     Counter& fenced;
 
-    void ended(const std::string& process, std::string_view outcome) {
-        counter(process, outcome).add();
-    }
+    void ended(const std::string& process, std::string_view outcome) { counter(process, outcome).add(); }
     Histogram& logic(const std::string& name) {
         const std::lock_guard lock(mutex_);
         auto& found = logic_[name];

@@ -34,14 +34,14 @@ Async<Result<void>> retry_process(Core& core, std::int64_t id) {
         auto row = co_await core.get("processInstance", id, core.soon());
         if (!row) co_return row.error();
         if (!(*row)["endTime"].is_null())
-            co_return Error(Errc::conflict, "process " + std::to_string(id) + " has ended: " +
-                                                std::string((*row)["exitReason"].text()));
+            co_return Error(Errc::conflict, "process " + std::to_string(id) +
+                                                " has ended: " + std::string((*row)["exitReason"].text()));
         if (!(*row)["runningProcessServerId"].is_null()) co_return ok;  // it is being tried
         Update update;
         update.type = "processInstance";
         update.id = id;
-        update.values = {{"attempts", 0},          {"waits", 0},          {"parked", false},
-                         {"nextRunTime", Value()}, {"queue", (*row)["slot"]}, {"reason", Value()}};
+        update.values = {{"attempts", 0},           {"waits", 0},       {"parked", false}, {"nextRunTime", Value()},
+                         {"queue", (*row)["slot"]}, {"reason", Value()}};
         update.version = row->version();
         Batch batch;
         batch.operations.emplace_back(std::move(update));
@@ -70,8 +70,8 @@ Async<Result<void>> cancel_process(Core& core, std::int64_t id, std::string why)
         auto row = co_await core.get("processInstance", id, core.soon());
         if (!row) co_return row.error();
         if (!(*row)["endTime"].is_null())
-            co_return Error(Errc::conflict, "process " + std::to_string(id) + " has ended: " +
-                                                std::string((*row)["exitReason"].text()));
+            co_return Error(Errc::conflict, "process " + std::to_string(id) +
+                                                " has ended: " + std::string((*row)["exitReason"].text()));
         // A raised epoch refuses whatever a run under way still writes.
         Update update;
         update.type = "processInstance";
@@ -180,8 +180,9 @@ Async<Result<json::object>> explain_process(Core& core, std::int64_t id) {
     }
     if (!record["nextRunTime"].is_null() && record["nextRunTime"].integer() > core.now()) {
         const bool busy = record["exitReason"].text() == "RESOURCE_BUSY";
-        auto waiting = waits(busy ? "lock" : "time",
-                             (busy ? "another process holds its resource: " : "it is tried again at its nextRunTime: ") + reason);
+        auto waiting =
+            waits(busy ? "lock" : "time",
+                  (busy ? "another process holds its resource: " : "it is tried again at its nextRunTime: ") + reason);
         waiting["until"] = record["nextRunTime"].integer();
         if (busy) {
             waiting["lock"] = lock_of(record);

@@ -57,10 +57,10 @@ private:
     Clock& clock_;
     const std::string server_;
     mutable std::mutex mutex_;
-    std::deque<Item> items_;                                 // guarded by mutex_
-    std::deque<std::pair<std::string, std::int64_t>> rows_;  // guarded by mutex_
+    std::deque<Item> items_;                                  // guarded by mutex_
+    std::deque<std::pair<std::string, std::int64_t>> rows_;   // guarded by mutex_
     std::set<std::pair<std::string, std::int64_t>> waiting_;  // guarded by mutex_; the same as rows_
-    std::uint64_t dropped_ = 0;                              // guarded by mutex_
+    std::uint64_t dropped_ = 0;                               // guarded by mutex_
     Bell bell_;
 };
 

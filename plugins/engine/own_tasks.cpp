@@ -39,9 +39,7 @@ Query older_than(std::string type, std::string field, std::int64_t when) {
     return query;
 }
 
-std::int64_t before(Core& core, std::string_view key) {
-    return core.now() - core.settings.integer(key, kWeek) * 1'000;
-}
+std::int64_t before(Core& core, std::string_view key) { return core.now() - core.settings.integer(key, kWeek) * 1'000; }
 
 Async<Result<void>> clean_task_instances(Core& core) {
     auto deleting = delete_all(core, older_than("taskInstance", "startTime", before(core, "task.purge.after.seconds")));
@@ -75,8 +73,7 @@ Async<Result<void>> purge_type(Core& core, std::string type, std::string process
             auto scheduling = schedule(core, std::move(wanted), {}, core.soon());
             auto scheduled = co_await std::move(scheduling);
             // Restored or purged by another meanwhile is no failure.
-            if (!scheduled && scheduled.error().code() != Errc::conflict &&
-                scheduled.error().code() != Errc::not_found)
+            if (!scheduled && scheduled.error().code() != Errc::conflict && scheduled.error().code() != Errc::not_found)
                 co_return scheduled.error();
         }
         if (!page->more || page->next.empty()) co_return ok;

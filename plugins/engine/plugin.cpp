@@ -130,11 +130,13 @@ public:
         if (!core_->attempts.join(left(deadline)))
             context_.log().error("process logic ignores that the server stops", {});
         (void)block_on(
-            context_.executor(), [](Tasks& tasks) -> Async<Result<void>> {
+            context_.executor(),
+            [](Tasks& tasks) -> Async<Result<void>> {
                 auto giving = tasks.give_up_leads();
                 co_await std::move(giving);
                 co_return ok;
-            }(*tasks_), std::min<std::chrono::milliseconds>(left(deadline), 2s));
+            }(*tasks_),
+            std::min<std::chrono::milliseconds>(left(deadline), 2s));
         core_->events->close();
         core_->background.cancel();
         if (!core_->background.join(left(deadline)))
@@ -289,37 +291,54 @@ private:
 
 std::vector<Option> options() {
     std::vector<Option> all{
-        duration("retry-initial", 1s, "How long a process waits after its first failure; twice as long after each more.")
-            .at_key("process.retry.initial").live(),
+        duration("retry-initial", 1s,
+                 "How long a process waits after its first failure; twice as long after each more.")
+            .at_key("process.retry.initial")
+            .live(),
         duration("retry-max", 5min, "The longest wait between two attempts at a process.")
-            .at_key("process.retry.max").live(),
+            .at_key("process.retry.max")
+            .live(),
         integer("retry-attempts", 10, 1, 1'000'000, "How often a process may fail before it is parked for an operator.")
-            .at_key("process.retry.attempts").live(),
+            .at_key("process.retry.attempts")
+            .live(),
         duration("attempt-timeout", 10min, "How long one attempt at a process may take before it is given up.")
-            .at_key("process.attempt.timeout").live(),
+            .at_key("process.attempt.timeout")
+            .live(),
         integer("process-purge-after", 604'800, 0, INT64_MAX / 1'000,
                 "How many seconds ended processes and their executions are kept.")
-            .at_key("process.purge.after.seconds").live(),
+            .at_key("process.purge.after.seconds")
+            .live(),
         integer("task-purge-after", 604'800, 0, INT64_MAX / 1'000, "How many seconds runs of tasks are kept.")
-            .at_key("task.purge.after.seconds").live(),
+            .at_key("task.purge.after.seconds")
+            .live(),
         integer("task-initial-delay", 15, 0, 86'400, "How many seconds after the start tasks run first, at most.")
-            .at_key("task.initial.delay.seconds").live(),
+            .at_key("task.initial.delay.seconds")
+            .live(),
         text("task-schedules", "", "How many seconds pass between two runs of a task; empty: it is not run by itself.")
-            .at_key("task.*.schedule").live(),
+            .at_key("task.*.schedule")
+            .live(),
         text("priorities", "0", "Priority of a process; greater ones go first.").at_key("process.*.priority").live(),
         text("activate-by-default", "", "Whether resources of a type are activated once they are created.")
-            .at_key("activate.by.default.*").live(),
-        integer("remove-delay", 60, 0, INT64_MAX / 1'000, "How many seconds removed resources stay before they are purged.")
-            .at_key("object.remove.time.delay.seconds").live(),
+            .at_key("activate.by.default.*")
+            .live(),
+        integer("remove-delay", 60, 0, INT64_MAX / 1'000,
+                "How many seconds removed resources stay before they are purged.")
+            .at_key("object.remove.time.delay.seconds")
+            .live(),
         text("remove-delays", "", "The same for one type.").at_key("object.*.remove.time.delay.seconds").live(),
         integer("eventing-retry", 3, 0, 1'000, "How often an event that asks for a reply is sent.")
-            .at_key("eventing.retry").live(),
+            .at_key("eventing.retry")
+            .live(),
         integer("eventing-timeout", 15'000, 1, 86'400'000, "Milliseconds that a reply to an event is waited for.")
-            .at_key("eventing.timeout.millis").live(),
+            .at_key("eventing.timeout.millis")
+            .live(),
         integer("agent-retries", 3, 0, 1'000, "How often a command is sent to an agent that does not answer.")
-            .at_key("agent.retries").live(),
-        integer("agent-timeout", 15'000, 1, 86'400'000, "Milliseconds that an agent's answer to a command is waited for.")
-            .at_key("agent.timeout.millis").live(),
+            .at_key("agent.retries")
+            .live(),
+        integer("agent-timeout", 15'000, 1, 86'400'000,
+                "Milliseconds that an agent's answer to a command is waited for.")
+            .at_key("agent.timeout.millis")
+            .live(),
     };
     return all;
 }

@@ -4,6 +4,8 @@
 #include "roster.hpp"
 
 namespace drover::engine {
+
+using namespace std::chrono_literals;
 namespace {
 
 constexpr std::size_t kAtOnce = 200;
@@ -109,6 +111,15 @@ Async<Result<void>> Dispatcher::free_own_unknown() {
         }
         if (!page->more || page->next.empty()) co_return ok;
         cursor = page->next;
+    }
+}
+
+Async<void> Dispatcher::watch_deadlines() {
+    for (;;) {
+        const auto slept = co_await sleep_for(core_.clock, 500ms);
+        if (!slept) co_return;
+        for (const auto& attempt : under_way())
+            if (attempt->deadline().passed(core_.clock)) attempt->give_up();
     }
 }
 

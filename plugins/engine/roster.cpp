@@ -107,9 +107,9 @@ void Roster::take(const Members& members) {
         owners_.clear();
         if (!execute_.empty())
             for (int slot = 0; slot < kSlots; ++slot)
-                owners_.push_back(*std::max_element(execute_.begin(), execute_.end(), [&](const auto& a, const auto& b) {
-                    return weight(a, slot) < weight(b, slot);
-                }));
+                owners_.push_back(
+                    *std::max_element(execute_.begin(), execute_.end(),
+                                      [&](const auto& a, const auto& b) { return weight(a, slot) < weight(b, slot); }));
     }
     if (changed) core_.dispatcher->members_changed();
 }

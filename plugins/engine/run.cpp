@@ -37,9 +37,7 @@ Run::Run(AttemptPtr attempt, Run* parent, const ProcessDefinition* process, std:
       history_(core_),
       depth_(parent ? parent->depth_ + 1 : 0) {}
 
-std::string Run::lock_name() const {
-    return process_->resource_type + "." + std::to_string(resource_id_) + ".CHANGE";
-}
+std::string Run::lock_name() const { return process_->resource_type + "." + std::to_string(resource_id_) + ".CHANGE"; }
 
 std::vector<Operation> Run::fences() const {
     std::vector<Operation> all;

@@ -60,7 +60,7 @@ private:
     Async<Result<Exit>> in_lock();
     Async<Result<std::optional<Exit>>> enter();
     struct ListOutcome {
-        bool touched = false;   // something may have changed the resource
+        bool touched = false;  // something may have changed the resource
         bool delegate = false;
     };
     Async<Result<ListOutcome>> run_list(LogicPhase phase);

@@ -191,16 +191,15 @@ Async<Result<Record>> Run::run(std::string process, std::int64_t resource_id, js
     switch (*exit) {
         case Exit::done:
         case Exit::already_done: co_return child->resource();
-        case Exit::resource_busy:
-            co_return Error(Errc::busy, what + " waits: another process holds the resource");
-        case Exit::state_changed:
-            co_return Error(Errc::conflict, what + ": the resource's state changed meanwhile");
+        case Exit::resource_busy: co_return Error(Errc::busy, what + " waits: another process holds the resource");
+        case Exit::state_changed: co_return Error(Errc::conflict, what + ": the resource's state changed meanwhile");
         default: break;
     }
-    co_return Error(Errc::conflict, what + " is not possible in its state \"" +
-                                        (child->resource().id() ? std::string(child->resource()[definition->state_field].text())
-                                                                : std::string("gone")) +
-                                        "\"");
+    co_return Error(Errc::conflict,
+                    what + " is not possible in its state \"" +
+                        (child->resource().id() ? std::string(child->resource()[definition->state_field].text())
+                                                : std::string("gone")) +
+                        "\"");
 }
 
 Async<Result<void>> Run::schedule(std::string process, std::int64_t resource_id, json::object data) {
@@ -255,8 +254,8 @@ Async<Result<Event>> Run::command(AgentCommand command) {
     context["resourceVersion"] = resource_.version();
     inner.context = std::move(context);
     attempt_->waits_for("agent", "agent " + std::to_string(command.agent_id) + " to answer " + command.name);
-    auto asking = core_.agents->call(command.agent_id, process_id(), std::move(inner), command.timeout,
-                                     command.retries, deadline());
+    auto asking = core_.agents->call(command.agent_id, process_id(), std::move(inner), command.timeout, command.retries,
+                                     deadline());
     auto reply = co_await std::move(asking);
     attempt_->waits_for("logic", process_->name + ": " + logic_ + " is at work");
     co_return reply;

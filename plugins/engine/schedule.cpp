@@ -184,14 +184,16 @@ Async<Result<Scheduled>> create(Core& core, std::string type, json::object value
     }
     const auto& change = process->changes.front();
     row->values.emplace_back(process->state_field, Term(Value(change.transitioning)));
-    const auto uuid = std::find_if(row->values.begin(), row->values.end(), [](const auto& one) { return one.first == "uuid"; });
+    const auto uuid =
+        std::find_if(row->values.begin(), row->values.end(), [](const auto& one) { return one.first == "uuid"; });
 
     Claim claim;
     claim.process = process->name;
     claim.type = row->type;
     claim.priority = priority_of(core, *process);
     // The id is not known before the commit; the uuid spreads as well.
-    const std::string spread = uuid == row->values.end() ? new_uuid() : std::string(std::get<Value>(uuid->second).text());
+    const std::string spread =
+        uuid == row->values.end() ? new_uuid() : std::string(std::get<Value>(uuid->second).text());
     claim.slot = slot_of(claim.type, spread);
     claim.data = std::move(values);
     auto place = core.dispatcher->reserve(claim);

@@ -158,10 +158,8 @@ Async<Result<void>> Tasks::run_once(Task* task) {
     if (task->does.recorded) {
         Create create;
         create.type = "taskInstance";
-        create.values = {{"name", task->does.name},
-                         {"taskId", task->row},
-                         {"startTime", core_.now()},
-                         {"serverId", core_.server}};
+        create.values = {
+            {"name", task->does.name}, {"taskId", task->row}, {"startTime", core_.now()}, {"serverId", core_.server}};
         Batch batch;
         batch.operations.emplace_back(std::move(create));
         auto committing = core_.commit(std::move(batch), core_.soon());
@@ -176,8 +174,7 @@ Async<Result<void>> Tasks::run_once(Task* task) {
     } catch (...) {
         did = error_of(std::current_exception());
     }
-    if (!did)
-        core_.log.warning("a task failed", {{"task", task->does.name}, {"error", did.error().message()}});
+    if (!did) core_.log.warning("a task failed", {{"task", task->does.name}, {"error", did.error().message()}});
     if (record == 0) co_return did;
     Update update;
     update.type = "taskInstance";

@@ -77,8 +77,8 @@ ResourceType task_instance() {
     ResourceType type;
     type.name = "taskInstance";
     type.summary = "One run of a task.";
-    type.fields = {text_field("name"), reference_field("taskId", "task"), date_field("startTime").with_index(),
-                   date_field("endTime"), text_field("exception", 255), text_field("serverId", 128)};
+    type.fields = {text_field("name"),    reference_field("taskId", "task"), date_field("startTime").with_index(),
+                   date_field("endTime"), text_field("exception", 255),      text_field("serverId", 128)};
     return type;
 }
 

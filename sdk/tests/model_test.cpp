@@ -1,7 +1,7 @@
 // What a plugin declares about its types: ids, permissions, processes, the shape of rows in events.
+#include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
 
 #include <set>
 
@@ -60,7 +60,8 @@ TEST(Ids, AreReadWithoutRegardToTheTypeLetters) {
 }
 
 TEST(Ids, ThatAreNotAnyoneAreNone) {
-    for (const char* text : {"", "5", "1", "15", "2i5", "1i", "1i!", "1I5", "1i-5", "1i5x", "1i99999999999999999999", "1i0"})
+    for (const char* text :
+         {"", "5", "1", "15", "2i5", "1i", "1i!", "1I5", "1i-5", "1i5x", "1i99999999999999999999", "1i0"})
         EXPECT_FALSE(parse_row_id(text)) << text;
 }
 
@@ -184,9 +185,9 @@ TEST(Rows, GiveTheirVirtualFields) {
 
 TEST(Merging, GoesIntoObjectsAfterAPlus) {
     auto target = json::parse(R"({"a":{"b":1,"c":2},"d":3,"e":"text"})").as_object();
-    merge_object(target, json::parse(R"({"+a":{"c":5,"+f":{"g":1}},"d":null,"+e":{"x":1},"+new":{"y":2}})").as_object());
-    EXPECT_EQ(json::value(target),
-              json::parse(R"({"a":{"b":1,"c":5,"f":{"g":1}},"d":null,"e":"text","new":{"y":2}})"));
+    merge_object(target,
+                 json::parse(R"({"+a":{"c":5,"+f":{"g":1}},"d":null,"+e":{"x":1},"+new":{"y":2}})").as_object());
+    EXPECT_EQ(json::value(target), json::parse(R"({"a":{"b":1,"c":5,"f":{"g":1}},"d":null,"e":"text","new":{"y":2}})"));
 }
 
 TEST(Merging, WithoutAPlusReplaces) {

@@ -193,6 +193,6 @@ int main() {
            "fdatasync of an append, one thread", per_second, "at least 4");
     report("engine_request_to_handler", microseconds_to_handler(folder), "us, median, request to handler running, idle",
            "fdatasync, median", median(took) * 1e6, "at most 3");
-    report("engine_process_in_flight", bytes_in_flight(folder), "bytes for each process that waits, from 1,000 to 10,000",
-           "the limit", 10'240, "at most 1");
+    report("engine_process_in_flight", bytes_in_flight(folder),
+           "bytes for each process that waits, from 1,000 to 10,000", "the limit", 10'240, "at most 1");
 }

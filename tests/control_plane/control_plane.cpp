@@ -1,14 +1,13 @@
 #include "control_plane.hpp"
 
+#include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <gtest/gtest.h>
 
 #include <chrono>
 #include <csignal>
 #include <regex>
 #include <sstream>
-#include <thread>
 
 namespace drover::test {
 
@@ -24,8 +23,7 @@ std::string base64(std::string_view bytes) {
         std::uint32_t group = 0;
         for (std::size_t k = 0; k < 3; ++k)
             group = group << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0U);
-        for (std::size_t k = 0; k < 4; ++k)
-            text += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
+        for (std::size_t k = 0; k < 4; ++k) text += i + k <= bytes.size() ? kDigits[group >> (18 - 6 * k) & 63] : '=';
     }
     return text;
 }
@@ -74,6 +72,10 @@ ApiClient::Answer ApiClient::try_send(const std::string& request, bool to_head) 
     }
     client_.reset();
     return {};
+}
+
+void ApiClient::pause() {
+    if (client_ && !client_->silent_for(20ms)) client_.reset();
 }
 
 ControlPlane::ControlPlane(std::vector<std::string> defines) : defines_(std::move(defines)) {}
@@ -149,7 +151,7 @@ json::value eventually(ApiClient& client, const std::string& target,
     while (std::chrono::steady_clock::now() < until) {
         last = client.get(target);
         if (last.status == 200 && good(last.body)) return last.body;
-        std::this_thread::sleep_for(20ms);  // between two looks; nothing else tells a client
+        client.pause();
     }
     ADD_FAILURE() << "GET " << target << " never answered what was awaited; at last: " << last.status << " "
                   << last.text;

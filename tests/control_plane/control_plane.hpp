@@ -33,6 +33,8 @@ public:
     /// Whatever body and header lines (each with its CRLF) one likes.
     Answer send(const std::string& method, const std::string& target, const std::string& body,
                 const std::string& more_headers = {});
+    /// Listens to the connection for a moment, on which nothing is to come.
+    void pause();
 
 private:
     Answer try_send(const std::string& request, bool to_head);

@@ -1,8 +1,9 @@
 // The server is killed at random moments under load: what was acknowledged is there, and everything ends.
-#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
+#include <boost/json/serialize.hpp>
 
 #include <atomic>
+#include <condition_variable>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -27,7 +28,7 @@ struct Machine {
 /// Users who create, stop, start and remove machines until the server is gone.
 class Users {
 public:
-    Users(const ControlPlane& plane, std::uint64_t seed, int count) {
+    Users(const ControlPlane& plane, std::uint64_t seed, int count) : at_work_(count) {
         for (int i = 0; i < count; ++i)
             threads_.emplace_back([this, &plane, seed, i] { work(plane, seed * 31 + static_cast<unsigned>(i)); });
     }
@@ -37,12 +38,30 @@ public:
         for (auto& thread : threads_)
             if (thread.joinable()) thread.join();
     }
+    /// Blocks until so many requests were acknowledged, or all users have ended.
+    void await_acknowledged(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return acknowledged_ >= count || at_work_ == 0; });
+    }
     /// Only after `join`.
     const std::vector<Machine>& machines() const { return machines_; }
     std::size_t acknowledged() const { return acknowledged_; }
 
 private:
     void work(const ControlPlane& plane, std::uint64_t seed) {
+        use(plane, seed);
+        const std::lock_guard lock(mutex_);
+        --at_work_;
+        changed_.notify_all();
+    }
+
+    void acknowledge() {
+        const std::lock_guard lock(mutex_);
+        ++acknowledged_;
+        changed_.notify_all();
+    }
+
+    void use(const ControlPlane& plane, std::uint64_t seed) {
         std::mt19937_64 random(seed);
         auto client = plane.api();
         std::vector<Machine> own;
@@ -54,7 +73,7 @@ private:
                     ADD_FAILURE() << "create: " << made.status << " " << made.text;
                     break;
                 }
-                ++acknowledged_;
+                acknowledge();
                 own.push_back({"/v1/containers/" + text_of(made.body, "id"), {"running"}});
                 continue;
             }
@@ -80,15 +99,14 @@ private:
         static constexpr const char* kActions[] = {"stop", "start", "remove"};
         static constexpr const char* kEnds[] = {"stopped", "running", "removed"};
         const auto choice = random() % 3;
-        const auto done = choice == 2
-                              ? client.remove(machine.target)
-                              : client.post(machine.target + "?action=" + kActions[choice], json::object());
+        const auto done = choice == 2 ? client.remove(machine.target)
+                                      : client.post(machine.target + "?action=" + kActions[choice], json::object());
         if (done.status == 0) {
             machine.possible.emplace_back(kEnds[choice]);
             return false;
         }
         if (done.status == 202 || done.status == 200) {
-            ++acknowledged_;
+            acknowledge();
             machine.possible = {kEnds[choice]};
         } else {
             EXPECT_EQ(done.status, 409) << done.text;
@@ -97,8 +115,10 @@ private:
     }
 
     std::atomic<bool> ended_{false};
-    std::atomic<std::size_t> acknowledged_{0};
     std::mutex mutex_;
+    std::condition_variable changed_;
+    std::size_t acknowledged_ = 0;   // guarded by mutex_
+    int at_work_;                    // guarded by mutex_
     std::vector<Machine> machines_;  // guarded by mutex_
     std::vector<std::thread> threads_;
 };
@@ -114,7 +134,8 @@ void check_processes(ApiClient& client) {
         ASSERT_EQ(page.status, 200) << page.text;
         for (const auto& process : page.body.at("data").as_array()) {
             const auto reason = text_of(process, "exitReason");
-            EXPECT_TRUE(reason == "DONE" || reason == "ALREADY_DONE" || reason == "CANCELED") << json::serialize(process);
+            EXPECT_TRUE(reason == "DONE" || reason == "ALREADY_DONE" || reason == "CANCELED")
+                << json::serialize(process);
         }
         const auto next = text_of(page.body.at("pagination"), "next");
         const auto path = next.find("/v1/");
@@ -130,7 +151,9 @@ void check_machines(ApiClient& client, const std::vector<Machine>& machines) {
         EXPECT_NE(std::find(machine.possible.begin(), machine.possible.end(), state), machine.possible.end())
             << machine.target << " is " << state << ", allowed was " << machine.possible.front() << " (of "
             << machine.possible.size() << "), message: " << text_of(answer.body, "transitioningMessage")
-            << client.get("/v1/processinstances?resourceType=instance&resourceId=" + text_of(answer.body, "id").substr(2)).text;
+            << client
+                   .get("/v1/processinstances?resourceType=instance&resourceId=" + text_of(answer.body, "id").substr(2))
+                   .text;
     }
 }
 
@@ -141,9 +164,10 @@ std::string placements(ApiClient& client) {
     if (all.status != 200) return all.text;
     for (const auto& machine : all.body.at("data").as_array())
         text += text_of(machine, "id") + " " + text_of(machine, "state") + " " + text_of(machine, "allocationState") +
-                " " + json::serialize(machine.as_object().if_contains("instanceHostMaps")
-                                          ? machine.at("instanceHostMaps")
-                                          : json::value(nullptr)) + "\n";
+                " " +
+                json::serialize(machine.as_object().if_contains("instanceHostMaps") ? machine.at("instanceHostMaps")
+                                                                                    : json::value(nullptr)) +
+                "\n";
     return text;
 }
 
@@ -165,18 +189,17 @@ TEST(KillTest, LosesNothingThatWasAcknowledgedAndEndsEveryProcess) {
         ASSERT_TRUE(plane.start());
         for (int i = 0; i < 2; ++i) plane.add_agent("sim://rack-" + std::to_string(i) + "?latency=5ms&jitter=10ms");
         std::vector<Machine> machines;
-        std::size_t acknowledged = 0;
         for (int round = 0; round < 2; ++round) {
             Users users(plane, random(), 3);
-            std::this_thread::sleep_for(std::chrono::milliseconds(random() % 1'000));  // the moment is the case
+            users.await_acknowledged(random() % 250);  // the moment is the case
             plane.kill();
             users.join();
-            acknowledged += users.acknowledged();
             machines.insert(machines.end(), users.machines().begin(), users.machines().end());
             const auto began = std::chrono::steady_clock::now();
             ASSERT_TRUE(plane.start());
             const auto took = std::chrono::steady_clock::now() - began;
-            std::cout << "[kill] seed " << cases.seed() << ": " << users.acknowledged() << " acknowledged, ready again in "
+            std::cout << "[kill] seed " << cases.seed() << ": " << users.acknowledged()
+                      << " acknowledged, ready again in "
                       << std::chrono::duration_cast<std::chrono::milliseconds>(took).count() << " ms" << std::endl;
         }
         auto client = plane.api();

@@ -77,12 +77,12 @@ TEST_F(LifeTest, SaysWhenThereIsNoRoom) {
 TEST_F(LifeTest, KeepsTheHistoryOfEveryProcess) {
     const auto machine = create();
     const auto id = text_of(await(machine, "running"), "id");
-    const auto done = eventually(
-        *client_, "/v1/processinstances?resourceType=instance&resourceId=" + id.substr(2), [](const json::value& body) {
-            for (const auto& process : body.at("data").as_array())
-                if (process.at("endTime").is_null()) return false;
-            return !body.at("data").as_array().empty();
-        });
+    const auto done = eventually(*client_, "/v1/processinstances?resourceType=instance&resourceId=" + id.substr(2),
+                                 [](const json::value& body) {
+                                     for (const auto& process : body.at("data").as_array())
+                                         if (process.at("endTime").is_null()) return false;
+                                     return !body.at("data").as_array().empty();
+                                 });
     const auto& process = done.at("data").at(0);
     EXPECT_EQ(text_of(process, "exitReason"), "DONE");
     const auto executions = client_->get("/v1/processinstances/" + text_of(process, "id") + "/processexecutions");

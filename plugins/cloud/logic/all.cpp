@@ -4,7 +4,6 @@ namespace drover::cloud {
 
 std::vector<Logic> all_logic(CloudPtr cloud) {
     std::vector<Logic> all;
-    add_generic_logic(all);
     add_account_logic(all);
     add_agent_logic(all, cloud);
     add_instance_logic(all);

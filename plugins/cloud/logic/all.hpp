@@ -8,7 +8,6 @@
 /// Everything that the processes of the cloud's types do, each by its idea.
 namespace drover::cloud {
 
-void add_generic_logic(std::vector<Logic>& all);                     ///< every type: activation, dates of removal
 void add_account_logic(std::vector<Logic>& all);                     ///< accounts and their keys
 void add_agent_logic(std::vector<Logic>& all, CloudPtr cloud);       ///< agents: accounts, pings, connections
 void add_instance_logic(std::vector<Logic>& all);                    ///< create, stop, remove, restore

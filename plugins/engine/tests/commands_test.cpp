@@ -113,8 +113,8 @@ Async<Result<LogicResult>> command(ProcessRunPtr run, std::string name) {
 
 TEST_P(Commands, AnAgentsAnswerIsAppliedAndARepeatedCommandKeepsItsId) {
     const auto tries = std::make_shared<Count>();
-    world.things.on("thing.work", [=](ProcessRunPtr run) { return command(std::move(run), "thing.do"); },
-                    LogicPhase::pre);
+    world.things.on(
+        "thing.work", [=](ProcessRunPtr run) { return command(std::move(run), "thing.do"); }, LogicPhase::pre);
     world.things.on("thing.work", [=](const ProcessRunPtr&) {
         return (*tries)++ == 0 ? fail(Error(Errc::internal, "once more"), std::make_shared<Count>())
                                : answer(LogicResult{});
@@ -159,7 +159,8 @@ TEST_P(Commands, ProcessesBehindASlowAgentHoldUpNobodyElse) {
         EXPECT_EQ(world.ended(*quick->process_id)["exitReason"].text(), "DONE");
     }
     std::size_t at_slow = 0;
-    for (const auto& event : agents.seen()) at_slow += event.context.at("processId").to_number<std::int64_t>() <= slow.back();
+    for (const auto& event : agents.seen())
+        at_slow += event.context.at("processId").to_number<std::int64_t>() <= slow.back();
     EXPECT_LE(at_slow, 4u + 30u) << "more commands than allowed went to the slow agent";
     agents.gate.open();
     EXPECT_TRUE(world.eventually([&] { return unfinished() == 0; }, 60s)) << unfinished() << " are left";
@@ -183,8 +184,12 @@ TEST_P(Commands, OfALongBacklogLittleIsKnownToAServer) {
         for (int j = 0; j < 1'000; ++j) {
             Create row;
             row.type = "processInstance";
-            row.values = {{"processName", "thing.work"}, {"resourceType", "thing"}, {"resourceId", id},
-                          {"startTime", 1},              {"slot", j % 64},          {"queue", j % 64}};
+            row.values = {{"processName", "thing.work"},
+                          {"resourceType", "thing"},
+                          {"resourceId", id},
+                          {"startTime", 1},
+                          {"slot", j % 64},
+                          {"queue", j % 64}};
             batch.operations.emplace_back(std::move(row));
         }
         ASSERT_TRUE(world.run(world.store().commit(std::move(batch), world.in(30s))));

@@ -13,8 +13,8 @@ constexpr auto kVerb = 30s;
 std::vector<ResourceType> ThingPlugin::resource_types() {
     ResourceType thing;
     thing.name = "thing";
-    thing.fields = standard_fields({text_field("allocationState"), integer_field("number"),
-                                    reference_field("partnerId", "thing")});
+    thing.fields = standard_fields(
+        {text_field("allocationState"), integer_field("number"), reference_field("partnerId", "thing")});
     return {thing};
 }
 
@@ -107,8 +107,8 @@ private:
         explicit Shared(Clock& with) : real(with) {}
         Clock& real;
         mutable std::mutex mutex;
-        std::optional<TimePoint> frozen;            // guarded by mutex
-        std::vector<std::function<void()>> late;    // guarded by mutex
+        std::optional<TimePoint> frozen;          // guarded by mutex
+        std::vector<std::function<void()>> late;  // guarded by mutex
     };
     std::shared_ptr<Shared> shared_;  // owners: this and timers that fire
 };
@@ -120,8 +120,8 @@ struct EngineWorld::Server {
     const std::string id;
     std::unique_ptr<host::Instance> backend;
     std::unique_ptr<host::Instance> engine;
-    std::shared_ptr<Binding> things;          // owners: this and the facade
-    std::shared_ptr<ModelExtension> facade;   // owners: this and the engine
+    std::shared_ptr<Binding> things;         // owners: this and the facade
+    std::shared_ptr<ModelExtension> facade;  // owners: this and the engine
 
     template <class Interface>
     std::shared_ptr<void> of(host::Instance& instance) {
@@ -231,8 +231,8 @@ Engine& EngineWorld::start(const std::string& name, bool serve, ServeOptions opt
     auto& server = *made;
     server.backend = load("memory.so", "memory", {{"world", folder_}, {"session-ttl", "800ms"}}, server, nullptr);
     begin(*server.backend);
-    server.things = std::make_shared<Binding>("drover.model-extension", Logger(make_null_log_sink(), "things"),
-                                              server.metrics);
+    server.things =
+        std::make_shared<Binding>("drover.model-extension", Logger(make_null_log_sink(), "things"), server.metrics);
     server.facade = make_facade<ModelExtension>(server.things);
     server.things->bind("things", static_cast<ModelExtension*>(&things));
     server.engine = load("engine.so", "engine", {}, server, [&](host::Instance& instance) {

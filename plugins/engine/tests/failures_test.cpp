@@ -228,8 +228,8 @@ TEST_P(Failures, AProcessNobodyDeclaresIsParked) {
     auto& engine = world.start("one");
     Create row;
     row.type = "processInstance";
-    row.values = {{"processName", "thing.unheard"}, {"resourceType", "thing"}, {"resourceId", 1}, {"queue", 3},
-                  {"slot", 3}};
+    row.values = {
+        {"processName", "thing.unheard"}, {"resourceType", "thing"}, {"resourceId", 1}, {"queue", 3}, {"slot", 3}};
     Batch batch;
     batch.operations.emplace_back(row);
     const auto process = world.run(world.store().commit(std::move(batch), world.in(20s))).value().changed[0].id;

@@ -113,8 +113,10 @@ TEST_P(Outside, AnExternalHandlerRunsBeforeTheBuiltInLogicWhichContinues) {
 
 TEST_P(Outside, AnExternalHandlerBeforeAndAfterAndSeveralByPriority) {
     auto& engine = world.start("one");
-    register_handler(engine, {{"name", "b"}, {"priority", 700}, {"processNames", json::array{"pre.thing.work,thing.work"}}});
-    register_handler(engine, {{"name", "a"}, {"priority", 900}, {"processNames", json::array{"thing.work", "post.thing.work"}}});
+    register_handler(engine,
+                     {{"name", "b"}, {"priority", 700}, {"processNames", json::array{"pre.thing.work,thing.work"}}});
+    register_handler(
+        engine, {{"name", "a"}, {"priority", 900}, {"processNames", json::array{"thing.work", "post.thing.work"}}});
     const auto logic = world.run(engine.logic_of("thing.work")).value();
     std::vector<std::string> order;
     for (const auto& info : logic)
@@ -138,10 +140,8 @@ TEST_P(Outside, AnExternalHandlerThatNeverAnswersIsATimeout) {
     world.set("process.retry.attempts", "1");
     auto& engine = world.start("one");
     Listener program(world, "thing.work;handler=demo", Answers::never, {});
-    register_handler(engine, {{"name", "demo"},
-                              {"processNames", json::array{"thing.work"}},
-                              {"retries", 2},
-                              {"timeoutMillis", 50}});
+    register_handler(
+        engine, {{"name", "demo"}, {"processNames", json::array{"thing.work"}}, {"retries", 2}, {"timeoutMillis", 50}});
     const auto process = *world.schedule(engine, "thing.work", world.make_thing("active"))->process_id;
     ASSERT_TRUE(world.eventually([&] { return world.get("processInstance", process)["parked"].boolean(); }));
     EXPECT_EQ(world.get("processInstance", process)["exitReason"].text(), "TIMEOUT");

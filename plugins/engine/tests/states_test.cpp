@@ -57,10 +57,9 @@ TEST_P(States, EveryActionDoesInEveryStateWhatTheTableSays) {
         {"thing.purge", {"removed"}, "purging", "purged", "purged"},
         {"thing.restore", {"removed"}, "restoring", "inactive", "inactive"},
     };
-    const std::vector<std::string> states{"requested",   "registering", "inactive",        "activating",
-                                          "active",      "deactivating", "removing",       "removed",
-                                          "purging",     "purged",      "restoring",       "updating-active",
-                                          "updating-inactive"};
+    const std::vector<std::string> states{"requested",    "registering",     "inactive",         "activating", "active",
+                                          "deactivating", "removing",        "removed",          "purging",    "purged",
+                                          "restoring",    "updating-active", "updating-inactive"};
     const std::map<std::string, std::string> delegates{{"thing.create", "thing.activate"},
                                                        {"thing.deactivate", "thing.remove"}};
     const auto row_of = [&](const std::string& name) {
@@ -82,8 +81,8 @@ TEST_P(States, EveryActionDoesInEveryStateWhatTheTableSays) {
             }
             const auto delegate = delegates.find(row.process);
             // A request to stop what is just being made must not remove it: a delegate is joined, never begun.
-            const bool by_delegate = !begins(row, state) && delegate != delegates.end() &&
-                                     state == row_of(delegate->second).transitioning;
+            const bool by_delegate =
+                !begins(row, state) && delegate != delegates.end() && state == row_of(delegate->second).transitioning;
             if (!begins(row, state) && !by_delegate) {
                 ASSERT_FALSE(scheduled);
                 EXPECT_EQ(scheduled.error().code(), Errc::conflict);
@@ -199,14 +198,16 @@ TEST_P(States, LogicRunsByPriorityThenNameAndTheFirstHandlerThatAnswersEndsItsLi
 
 TEST_P(States, AResultIsMergedIntoTheResourceAndTheRowsItRefersTo) {
     LogicResult result;
-    result.data = json::parse(R"({"number": 7, "greeting": "hi", "_private": 1, "+data": {"+extra": {"b": 2}, "plain": 3},
+    result.data =
+        json::parse(R"({"number": 7, "greeting": "hi", "_private": 1, "+data": {"+extra": {"b": 2}, "plain": 3},
         "partner": {"name": "changed", "+data": {"told": true}}, "removeTime": "2014-09-01T12:30:00Z"})")
-                      .as_object();
+            .as_object();
     world.things.on("thing.work", answering(result));
     auto& engine = world.start("one");
     const auto partner = world.make_thing("active");
     const auto id = world.make_thing(
-        "active", {{"partnerId", partner}, {"data", R"({"extra":{"a":1},"fields":{"old":1,"transitioningMessage":"x"}})"}});
+        "active",
+        {{"partnerId", partner}, {"data", R"({"extra":{"a":1},"fields":{"old":1,"transitioningMessage":"x"}})"}});
     world.ended(*world.schedule(engine, "thing.work", id)->process_id);
     const auto thing = world.get("thing", id);
     EXPECT_EQ(thing["number"].integer(), 7);
@@ -225,18 +226,19 @@ TEST_P(States, AUsersChangeDuringAProcessIsKept) {
     LogicResult result;
     result.data = {{"+data", json::object{{"ours", 1}}}};
     world.things.on("thing.work", [=](const ProcessRunPtr&) {
-        return [](std::shared_ptr<Gate> at, std::shared_ptr<Gate> until, LogicResult with) -> Async<Result<LogicResult>> {
-            at->open();
-            (void)co_await until->wait();
-            co_return with;
-        }(begun, go_on, result);
+        return
+            [](std::shared_ptr<Gate> at, std::shared_ptr<Gate> until, LogicResult with) -> Async<Result<LogicResult>> {
+                at->open();
+                (void)co_await until->wait();
+                co_return with;
+            }(begun, go_on, result);
     });
     auto& engine = world.start("one");
     const auto id = world.make_thing("active");
     const auto scheduled = world.schedule(engine, "thing.work", id);
     ASSERT_TRUE(world.eventually([&] { return begun->is_open(); }));
-    const auto changed =
-        world.run(engine.update("thing", id, {{"name", "theirs"}, {"+data", json::object{{"theirs", 2}}}}, world.in(20s)));
+    const auto changed = world.run(
+        engine.update("thing", id, {{"name", "theirs"}, {"+data", json::object{{"theirs", 2}}}}, world.in(20s)));
     ASSERT_TRUE(changed) << changed.error();
     go_on->open();
     EXPECT_EQ(world.ended(*scheduled->process_id)["exitReason"].text(), "DONE");

@@ -62,8 +62,7 @@ DROVER_PLUGIN(
                                 "How many processes may be under way at the same time, those that wait for agents "
                                 "included."),
                 drover::integer("per-agent", 64, 1, 100'000, "How many commands may be under way to one agent."),
-                drover::list("limits", "",
-                             "Limits of single processes, as instance.start:100,volume.activate:20."),
+                drover::list("limits", "", "Limits of single processes, as instance.start:100,volume.activate:20."),
             },
         .roles = {{"process-server", "carries out what was asked for", false}},
         .create = [](const drover::Config& config,

@@ -90,8 +90,8 @@ std::vector<ProcessDefinition> generic_processes(std::string_view resource_type)
     add("create", {{{"requested"}, "registering", "inactive"}}, "activate");
     add("activate", {{{"inactive", "registering", "restoring"}, "activating", "active"}});
     add("deactivate", {{with_updating({"active", "activating"}), "deactivating", "inactive"}}, "remove");
-    add("remove",
-        {{with_updating({"requested", "inactive", "activating", "deactivating", "registering"}), "removing", "removed"}});
+    add("remove", {{with_updating({"requested", "inactive", "activating", "deactivating", "registering"}), "removing",
+                    "removed"}});
     add("purge", {{{"removed"}, "purging", "purged"}});
     add("update", {{{"inactive"}, "updating-inactive", "inactive"}, {{"active"}, "updating-active", "active"}});
     add("restore", {{{"removed"}, "restoring", "inactive"}});
@@ -101,8 +101,8 @@ std::vector<ProcessDefinition> generic_processes(std::string_view resource_type)
 std::string_view default_access(std::string_view kind, std::string_view field) {
     if (kind == "superadmin" || kind == "base") return field == "id" ? "r" : "cru";
     if (kind != "admin" && kind != "user") return "";
-    const auto found = std::find_if(kDefaults.begin(), kDefaults.end(),
-                                    [&](const DefaultAccess& one) { return one.field == field; });
+    const auto found =
+        std::find_if(kDefaults.begin(), kDefaults.end(), [&](const DefaultAccess& one) { return one.field == field; });
     if (found != kDefaults.end()) return kind == "admin" ? found->admin : found->user;
     if (kind == "admin") return "cru";
     return field.size() > 2 && field.ends_with("Id") ? "r" : "";

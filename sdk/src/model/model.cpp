@@ -11,8 +11,8 @@ namespace {
 
 using model_detail::lower;
 
-constexpr std::array<std::string_view, 9> kSimpleTypes{"string",  "password", "float", "int", "date",
-                                                       "blob", "boolean", "enum", "json"};
+constexpr std::array<std::string_view, 9> kSimpleTypes{"string", "password", "float", "int", "date",
+                                                       "blob",   "boolean",  "enum",  "json"};
 constexpr std::array<std::string_view, 3> kContainers{"reference", "array", "map"};
 
 class Problems {
@@ -58,7 +58,8 @@ public:
             const auto& type = model_.types_[i];
             if (type.name.empty()) problems_.add("(a type without a name)", "a type has a name");
             add_name(type.name, i, type.name);
-            if (const auto plural = model_.plural(type); lower(plural) != lower(type.name)) add_name(plural, i, type.name);
+            if (const auto plural = model_.plural(type); lower(plural) != lower(type.name))
+                add_name(plural, i, type.name);
         }
     }
 
@@ -101,9 +102,10 @@ private:
             return;
         }
         if (!is_type(field.type, schema))
-            problems_.add(where, "\"" + field.type + "\" is no type; allowed are string, password, float, int, date, "
-                                                     "blob, boolean, enum, reference[T], array[X], map[X] and the "
-                                                     "names of types");
+            problems_.add(where, "\"" + field.type +
+                                     "\" is no type; allowed are string, password, float, int, date, "
+                                     "blob, boolean, enum, reference[T], array[X], map[X] and the "
+                                     "names of types");
         if (field.type == "enum" && field.options.empty()) problems_.add(where, "an enum lists its options");
     }
 
@@ -130,7 +132,8 @@ private:
             process.name.size() == prefix.size())
             problems_.add(process.name, "a process of " + type->name + " is named " + prefix + "ACTION in lower case");
         if (const auto at = type->find(process.state_field); !at || type->fields[*at].type != FieldType::text)
-            problems_.add(process.name, "its state field " + process.state_field + " is no text field of " + type->name);
+            problems_.add(process.name,
+                          "its state field " + process.state_field + " is no text field of " + type->name);
         if (process.changes.empty()) problems_.add(process.name, "it changes no state");
         std::set<std::string> starts;
         for (const auto& change : process.changes) {
@@ -214,8 +217,7 @@ std::vector<std::pair<std::string, const ProcessDefinition*>> Model::processes_o
 
 bool Model::is_transitioning(std::string_view resource_type, std::string_view state) const {
     return std::any_of(processes_.begin(), processes_.end(), [&](const ProcessDefinition& process) {
-        return process.resource_type == resource_type && process.state_field == "state" &&
-               process.in_transition(state);
+        return process.resource_type == resource_type && process.state_field == "state" && process.in_transition(state);
     });
 }
 

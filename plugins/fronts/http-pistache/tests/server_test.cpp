@@ -11,7 +11,8 @@ namespace {
 class PistacheServer : public ::testing::Test {
 protected:
     PistacheServer() {
-        for (const auto* name : {"memory", "sqlite", "http-pistache", "ops", "api-server"}) tree_.add_own(name);
+        for (const auto* name : {"memory", "sqlite", "http-pistache", "ops", "api-server", "engine"})
+            tree_.add_own(name);
     }
     static std::vector<std::string> defines(const std::string& api) {
         return {"server.profile=api-server", "service.lock=memory",   "service.events=memory",

@@ -52,13 +52,13 @@ struct ApiAction {
 
 /// A type as the API shows it.
 struct ApiType {
-    std::string name;            ///< of a resource type, of a child of one, or of one without a table
-    std::string base{};          ///< child: the resource type whose rows of kind `name` these are ("instance")
-    std::string plural{};        ///< where it is not the rule's
+    std::string name;      ///< of a resource type, of a child of one, or of one without a table
+    std::string base{};    ///< child: the resource type whose rows of kind `name` these are ("instance")
+    std::string plural{};  ///< where it is not the rule's
     AccessByKind access{};
     std::vector<ApiField> fields{};
     std::vector<ApiAction> actions{};
-    bool inherits = true;        ///< child: also has the fields that the base shows
+    bool inherits = true;  ///< child: also has the fields that the base shows
     std::string about{};
 };
 
@@ -74,9 +74,9 @@ struct ProcessDefinition {
     std::string name;
     std::string resource_type;  ///< as declared: "instanceHostMap"
     std::vector<StateChange> changes;
-    std::string delegate{};     ///< the process that goes on when this one asks for it, or does not fit the state
+    std::string delegate{};  ///< the process that goes on when this one asks for it, or does not fit the state
     std::string state_field = "state";
-    int priority = 0;           ///< greater goes first
+    int priority = 0;  ///< greater goes first
 
     /// The change that a resource in state `state` is in or can begin; none when it is in neither.
     const StateChange* starting_at(std::string_view state) const;
