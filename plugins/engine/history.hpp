@@ -12,6 +12,27 @@
 
 namespace drover::engine {
 
+// Here and not inside of History: clang 14 constructs no optional of a nested class that has initialisers.
+struct Execution {
+    const ProcessDefinition* process = nullptr;
+    std::int64_t resource = 0;
+    std::int64_t process_id = 0;
+    std::int64_t start = 0;
+    std::int64_t lock_start = 0;
+    std::int64_t lock_end = 0;
+    bool locked = false;
+    boost::json::array transitions;
+    boost::json::array logic;
+    std::string exception;
+};
+
+struct UnderWay {
+    PiecePtr piece;
+    std::int64_t start = 0;
+    Record before;
+    boost::json::array children;
+};
+
 /// What a run did, as operators read it: executions, transitions, logic with what it changed. Kept as small as can
 /// be while the run goes on, for thousands wait at the same time; it becomes JSON at the end.
 /// Used by one coroutine at a time.
@@ -37,24 +58,6 @@ public:
     static Create row(Core& core, std::int64_t process_id, boost::json::array executions);
 
 private:
-    struct Execution {
-        const ProcessDefinition* process = nullptr;
-        std::int64_t resource = 0;
-        std::int64_t process_id = 0;
-        std::int64_t start = 0;
-        std::int64_t lock_start = 0;
-        std::int64_t lock_end = 0;
-        bool locked = false;
-        boost::json::array transitions;
-        boost::json::array logic;
-        std::string exception;
-    };
-    struct UnderWay {
-        PiecePtr piece;
-        std::int64_t start = 0;
-        Record before;
-        boost::json::array children;
-    };
     boost::json::object piece_json();
 
     Core& core_;

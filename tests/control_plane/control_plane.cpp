@@ -139,7 +139,7 @@ std::string ControlPlane::add_agent(const std::string& uri, json::object more) {
         ADD_FAILURE() << "POST /v1/agents: " << made.status << " " << made.text;
         return {};
     }
-    const auto id = text_of(made.body, "id");
+    auto id = text_of(made.body, "id");
     eventually(client, "/v1/agents/" + id, in_state("active"), 60s);
     return id;
 }
