@@ -123,8 +123,9 @@ def quickstart():
         code = command([ROOT / "packaging" / "quickstart", "--once", "--home", home, "--api", api, "--agent", agent,
                         "--ops", ops], log, seconds=600)
     said = log.read_text(errors="replace")
-    wanted = ("Did you mean api.listen?", "On its console: drover guest", "kill -9", "Every machine went from requested to removed.",
-              "ready: ", "\npong\n", "drover_processes_total", "Stopped after")
+    wanted = ("Did you mean api.listen?", "On its console: drover guest", "kill -9",
+              "Every machine went from requested to removed.", "ready: ", "\npong\n", "drover_processes_total",
+              "Stopped after")
     missing = [one.strip() for one in wanted if one not in said]
     if code != 0 or missing:
         say(f"   FAILED packaging/quickstart --once: exit status {code}, not said: {missing}\n{tail(log)}")
