@@ -11,7 +11,7 @@ namespace {
 class PistacheServer : public ::testing::Test {
 protected:
     PistacheServer() {
-        for (const auto* name : {"memory", "sqlite", "http-pistache", "ops", "api-server", "engine"})
+        for (const auto* name : {"memory", "sqlite", "http-pistache", "ops", "api-server", "engine", "cloud"})
             tree_.add_own(name);
     }
     static std::vector<std::string> defines(const std::string& api) {
