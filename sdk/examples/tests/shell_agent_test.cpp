@@ -14,7 +14,7 @@ class ShellAgentTest : public ::testing::Test {
 protected:
     void SetUp() override {
         if (!run({.words = {"qemu-system-x86_64", "--version"}}).ok())
-            GTEST_SKIP() << "qemu-system-x86_64 is missing; run: packaging/install-dependencies guest";
+            FAIL() << "qemu-system-x86_64 is missing; run: packaging/install-dependencies guest";
         ASSERT_TRUE(plane_.start());
         agent_ = std::make_unique<ExampleAgent>(plane_, "shell/drover-agent");
         ASSERT_TRUE(agent_->begin());
